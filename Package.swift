@@ -1,0 +1,76 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// The targets, lowest first: a target may depend only on those above it.
+/// docs/ARCHITECTURE.md says what each is responsible for.
+let package = Package(
+    name: "swift-mf",
+    products: [
+        .library(
+            name: "MatrixFactorization",
+            targets: ["Ratings", "LeastSquares", "Training", "Cluster", "ClusterRuntime", "Model", "Evaluation"]),
+        .executable(name: "mf", targets: ["mf"]),
+        .executable(name: "mf-coordinator", targets: ["mf-coordinator"]),
+        .executable(name: "mf-worker", targets: ["mf-worker"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    ],
+    targets: [
+        // Foundations: they know nothing of ratings.
+        .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
+        .systemLibrary(name: "CLinux"),
+        .target(name: "CKernels"),
+        .target(name: "Failures"),
+        .target(name: "ArrayFiles", dependencies: ["CLinux", "Failures"]),
+        .target(name: "ZeroMQ", dependencies: ["CZeroMQ", "Failures"]),
+
+        // Ratings and the mathematics: no sockets, no processes.
+        .target(name: "Ratings", dependencies: ["ArrayFiles", "Failures"]),
+        .target(name: "LeastSquares", dependencies: ["CKernels", "Ratings", "Failures"]),
+        .target(name: "Training", dependencies: ["LeastSquares", "Ratings", "Failures"]),
+        .target(name: "Model", dependencies: ["ArrayFiles", "Ratings", "Training", "Failures"]),
+        .target(name: "Evaluation", dependencies: ["Model", "Ratings", "Failures"]),
+
+        // The cluster: pure state machines, and the shells that carry out their actions.
+        .target(name: "Cluster", dependencies: ["Training", "ArrayFiles", "Failures"]),
+        .target(
+            name: "ClusterRuntime",
+            dependencies: [
+                "Cluster", "ZeroMQ", "Model", "Failures", .product(name: "Logging", package: "swift-log"),
+            ]),
+
+        // The commands.
+        .target(
+            name: "CommandSupport",
+            dependencies: [
+                "ClusterRuntime", "Failures", .product(name: "Logging", package: "swift-log"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        .executableTarget(name: "mf-worker", dependencies: ["CommandSupport"]),
+        .executableTarget(name: "mf-coordinator", dependencies: ["CommandSupport"]),
+        .executableTarget(
+            name: "mf",
+            dependencies: [
+                "CommandSupport", "Evaluation", .product(name: "Subprocess", package: "swift-subprocess"),
+            ]),
+
+        // Tests.
+        .target(
+            name: "TestKit",
+            dependencies: [
+                "Cluster", "ClusterRuntime", .product(name: "Subprocess", package: "swift-subprocess"),
+            ]),
+        .testTarget(name: "ArrayFilesTests", dependencies: ["ArrayFiles", "TestKit"]),
+        .testTarget(name: "ZeroMQTests", dependencies: ["ZeroMQ"]),
+        .testTarget(name: "RatingsTests", dependencies: ["Ratings", "TestKit"]),
+        .testTarget(name: "LeastSquaresTests", dependencies: ["LeastSquares", "TestKit"]),
+        .testTarget(name: "TrainingTests", dependencies: ["Training", "TestKit"]),
+        .testTarget(name: "ModelTests", dependencies: ["Model", "Evaluation", "TestKit"]),
+        .testTarget(name: "ClusterTests", dependencies: ["Cluster", "TestKit"]),
+        .testTarget(name: "CommandTests", dependencies: ["TestKit", "mf", "mf-coordinator", "mf-worker"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,114 @@
+// Why: arrays larger than memory are written piece by piece, and their checksum is known when the last piece is.
+
+import Failures
+import Glibc
+
+/// Writes one `.npy` file of known shape, front to back.
+public struct ArrayWriter<Element: ArrayElement>: ~Copyable {
+    public var path: String { file.path }
+    private let file: OutputFile
+    private let elementCount: Int
+    private var written = 0
+    private var checksum = Checksum()
+
+    /// Creates the file, which must not exist, and writes its header.
+    public init(path: String, shape: [Int]) throws(Failure) {
+        let file = try OutputFile(path: path)
+        try file.write(ArrayHeader(elementType: Element.elementType, shape: shape).encoded)
+        self.file = file
+        elementCount = shape.reduce(1, *)
+    }
+
+    /// Writes the next elements.
+    public mutating func append(_ elements: UnsafeBufferPointer<Element>) throws(Failure) {
+        precondition(written + elements.count <= elementCount, "more elements than the shape holds")
+        let bytes = UnsafeRawBufferPointer(elements)
+        try file.write(bytes)
+        checksum.update(bytes)
+        written += elements.count
+    }
+
+    /// Syncs the file.
+    /// - Returns: the checksum of the elements.
+    public consuming func finish() throws(Failure) -> UInt64 {
+        precondition(written == elementCount, "fewer elements than the shape holds")
+        try file.sync()
+        return checksum.value
+    }
+
+    /// Writes a whole array at once.
+    /// - Returns: the checksum of the elements.
+    @discardableResult
+    public static func write(
+        _ elements: UnsafeBufferPointer<Element>, shape: [Int]? = nil, to path: String
+    ) throws(Failure) -> UInt64 {
+        var writer = try ArrayWriter(path: path, shape: shape ?? [elements.count])
+        try writer.append(elements)
+        return try writer.finish()
+    }
+
+    /// Writes a whole array at once.
+    /// - Returns: the checksum of the elements.
+    @discardableResult
+    public static func write(_ array: [Element], shape: [Int]? = nil, to path: String) throws(Failure) -> UInt64 {
+        try array.withUnsafeBufferThrowing { elements throws(Failure) in
+            try write(elements, shape: shape, to: path)
+        }
+    }
+}
+
+/// Writes a small file (JSON, text lines), which must not exist, and syncs it.
+public func writeFile(_ bytes: [UInt8], to path: String) throws(Failure) {
+    let file = try OutputFile(path: path)
+    try file.write(bytes)
+    try file.sync()
+}
+
+/// A new file, open for writing.
+private final class OutputFile {
+    let path: String
+    private let descriptor: Int32
+
+    init(path: String) throws(Failure) {
+        self.path = path
+        descriptor = try systemCall("create the file", at: path, kind: .cannotCreate) {
+            open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+        }
+    }
+
+    deinit { close(descriptor) }
+
+    func write(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
+        /// Linux writes at most 2 GiB a call; smaller pieces also let a signal through.
+        let pieceByteCount = 1 << 26
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let piece = UnsafeRawBufferPointer(rebasing: rest.prefix(pieceByteCount))
+            let count = try systemCall("write the file", at: path) {
+                Glibc.write(descriptor, piece.baseAddress, piece.count)
+            }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    func write(_ bytes: [UInt8]) throws(Failure) {
+        try bytes.withUnsafeBufferThrowing { elements throws(Failure) in try write(UnsafeRawBufferPointer(elements)) }
+    }
+
+    func sync() throws(Failure) {
+        try systemCall("sync the file", at: path) { fsync(descriptor) }
+    }
+}
+
+extension Array {
+    // The standard library's `withUnsafeBufferPointer` loses the type of the error.
+    fileprivate func withUnsafeBufferThrowing<Result>(
+        _ body: (UnsafeBufferPointer<Element>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        var outcome: Swift.Result<Result, Failure>?
+        withUnsafeBufferPointer { elements in
+            do throws(Failure) { outcome = .success(try body(elements)) } catch { outcome = .failure(error) }
+        }
+        return try outcome!.get()
+    }
+}

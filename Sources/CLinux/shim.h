@@ -1,0 +1,11 @@
+// Calls of the C library that Swift's Glibc module leaves out, because it reads the headers without _GNU_SOURCE.
+#ifndef CLINUX_SHIM_H
+#define CLINUX_SHIM_H
+
+/// renameat2(2), Linux 3.15, glibc 2.28.
+int renameat2(int old_directory, const char *old_path, int new_directory, const char *new_path, unsigned flags);
+
+/// The flag of renameat2 that exchanges the two paths.
+static const unsigned clinux_rename_exchange = 1u << 1;
+
+#endif

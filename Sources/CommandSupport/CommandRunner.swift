@@ -1,0 +1,24 @@
+// Why: the three executables end in the same way: a failure is one line on standard error, and its kind decides
+// the exit code.
+
+import ArgumentParser
+import Failures
+import Foundation
+
+/// Parses the arguments of `Root`, runs the command they name, and exits the process when it fails.
+public func runCommand<Root: ParsableCommand>(_ root: Root.Type) async {
+    do {
+        var command = try root.parseAsRoot()
+        if var command = command as? any AsyncParsableCommand {
+            try await command.run()
+        } else {
+            try command.run()
+        }
+    } catch let failure as Failure {
+        FileHandle.standardError.write(Data("\(root._commandName): error: \(failure)\n".utf8))
+        exit(failure.exitCode)
+    } catch {
+        // Usage errors (64), --help and --version (0).
+        root.exit(withError: error)
+    }
+}

@@ -1,0 +1,45 @@
+// Why: what is reported of a sweep, to a person, to `training.json` and to tests.
+
+/// One sweep of a job: both half-steps.
+public struct SweepRecord: Sendable, Hashable, Codable {
+    /// 1 for the first.
+    public var sweep: Int
+    /// The regularized sum of squared errors over the training ratings, after the item half-step.
+    public var objective: Double
+    public var trainRMSE: Double
+    /// RMSE of the held-out ratings; nil without a holdout.
+    public var validationRMSE: Double?
+    /// Wall-clock seconds of each half-step.
+    public var userSeconds: Double
+    public var itemSeconds: Double
+    /// Payload and header bytes that the coordinator sent and received during the sweep.
+    public var bytesSent: Int
+    public var bytesReceived: Int
+    /// Workers connected at the end of the sweep.
+    public var workers: Int
+
+    public init(
+        sweep: Int, objective: Double, trainRMSE: Double, validationRMSE: Double?, userSeconds: Double,
+        itemSeconds: Double, bytesSent: Int, bytesReceived: Int, workers: Int
+    ) {
+        self.sweep = sweep
+        self.objective = objective
+        self.trainRMSE = trainRMSE
+        self.validationRMSE = validationRMSE
+        self.userSeconds = userSeconds
+        self.itemSeconds = itemSeconds
+        self.bytesSent = bytesSent
+        self.bytesReceived = bytesReceived
+        self.workers = workers
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case sweep, objective, workers
+        case trainRMSE = "train_rmse"
+        case validationRMSE = "validation_rmse"
+        case userSeconds = "user_seconds"
+        case itemSeconds = "item_seconds"
+        case bytesSent = "bytes_sent"
+        case bytesReceived = "bytes_received"
+    }
+}

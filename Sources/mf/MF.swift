@@ -1,0 +1,14 @@
+// Why: the command a person types. Each subcommand is in a file of its own; this one only lists them.
+
+import ArgumentParser
+import CommandSupport
+
+@main
+struct MF: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "mf",
+        abstract: "Factorizes rating matrices of any size with alternating least squares.",
+        subcommands: [])
+
+    static func main() async { await runCommand(MF.self) }
+}
