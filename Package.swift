@@ -15,6 +15,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     ],
@@ -25,7 +26,7 @@ let package = Package(
         .target(name: "CKernels"),
         .target(name: "Failures"),
         .target(name: "ArrayFiles", dependencies: ["CLinux", "Failures"]),
-        .target(name: "ZeroMQ", dependencies: ["CZeroMQ", "Failures"]),
+        .target(name: "ZeroMQ", dependencies: ["CLinux", "CZeroMQ", "Failures"]),
 
         // Ratings and the mathematics: no sockets, no processes.
         .target(name: "Ratings", dependencies: ["ArrayFiles", "Failures"]),
@@ -35,7 +36,11 @@ let package = Package(
         .target(name: "Evaluation", dependencies: ["Model", "Ratings", "Failures"]),
 
         // The cluster: pure state machines, and the shells that carry out their actions.
-        .target(name: "Cluster", dependencies: ["Training", "ArrayFiles", "Failures"]),
+        .target(
+            name: "Cluster",
+            dependencies: [
+                "Training", "ArrayFiles", "Failures", .product(name: "DequeModule", package: "swift-collections"),
+            ]),
         .target(
             name: "ClusterRuntime",
             dependencies: [

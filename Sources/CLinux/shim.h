@@ -2,10 +2,15 @@
 #ifndef CLINUX_SHIM_H
 #define CLINUX_SHIM_H
 
+#include <sys/eventfd.h>
+
 /// renameat2(2), Linux 3.15, glibc 2.28.
 int renameat2(int old_directory, const char *old_path, int new_directory, const char *new_path, unsigned flags);
 
 /// The flag of renameat2 that exchanges the two paths.
 static const unsigned clinux_rename_exchange = 1u << 1;
+
+/// A non-blocking eventfd(2) that programs started by this one do not inherit.
+static inline int clinux_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 
 #endif

@@ -1,5 +1,6 @@
 // Why: a job is determined by its ratings and this value; how many workers run it, and where, is not part of it.
 
+import Failures
 import LeastSquares
 
 /// What determines a model beside the ratings.
@@ -36,5 +37,37 @@ public struct JobConfiguration: Sendable, Hashable, Codable {
     enum CodingKeys: String, CodingKey {
         case rank, regularization, solver, center, sweeps, tolerance, seed
         case regularizationScaling = "regularization_scaling"
+    }
+}
+
+extension JobConfiguration {
+    /// The largest rank: a row's factors then fit one message many times over.
+    public static let maximumRank = 4096
+    /// The most sweeps.
+    public static let maximumSweeps = 1_000_000
+
+    /// - Throws: a ``Failure`` of kind `usage` that names the first option that is out of its range.
+    public func validate() throws(Failure) {
+        func require(_ condition: Bool, _ what: String, _ option: String, _ remedy: String) throws(Failure) {
+            if !condition { throw Failure(.usage, what, at: "--\(option)", remedy: remedy) }
+        }
+        try require(
+            (1...Self.maximumRank).contains(rank), "the rank is \(rank)", "rank", "give 1 to \(Self.maximumRank)")
+        try require(
+            regularization >= 0 && regularization.isFinite, "the regularization is \(regularization)",
+            "regularization", "give a number of 0 or more")
+        try require(
+            (1...Self.maximumSweeps).contains(sweeps), "the number of sweeps is \(sweeps)", "sweeps",
+            "give 1 to \(Self.maximumSweeps)")
+        try require(
+            tolerance >= 0 && tolerance < 1, "the tolerance is \(tolerance)", "tolerance",
+            "give a number of 0 or more and less than 1")
+    }
+
+    /// What the workers need of it for ratings whose mean is `mean`.
+    public func solverConfiguration(mean: Double) -> SolverConfiguration {
+        SolverConfiguration(
+            rank: rank, regularization: regularization, scaling: regularizationScaling, solver: solver,
+            intercept: center ? Float(mean) : 0)
     }
 }

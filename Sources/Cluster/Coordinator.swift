@@ -1,0 +1,421 @@
+// Why: the coordinator's decisions, and nothing else. It has no sockets, no clock and no files: messages, the time
+// and failures to send are arguments; what is to be done comes back as actions, which a shell carries out.
+//
+//     gathering --(enough workers)--> solving half-step 0, 1, 2, ... --(converged, or sweeps done)--> ended
+//
+// A half-step is a set of blocks; each is solved by some worker, and the first good result of it counts. A result is
+// an immutable payload that becomes the block's factors and goes out to the other workers at once. When all blocks
+// are solved, their sums are added in block order and the next half-step begins. Since a block's result does not
+// depend on who solved it, a lost worker costs time and nothing else: its blocks go back into the pool.
+
+import Failures
+import LeastSquares
+import Ratings
+import Training
+
+/// What is not part of the job but of how it is run.
+public struct CoordinatorSettings: Sendable, Hashable {
+    /// The job begins when so many workers have said hello.
+    public var minWorkers: Int
+    /// A worker that was silent for so long is taken for dead.
+    public var silenceTimeout: Duration
+    /// Without any worker for so long, the job fails.
+    public var workerTimeout: Duration
+    /// A worker is sent something at least this often.
+    public var heartbeatInterval: Duration
+    /// Blocks that a worker has at a time: the one it solves, and those whose way to it this hides.
+    public var blocksInFlight: Int
+
+    public init(
+        minWorkers: Int, silenceTimeout: Duration = .seconds(10), workerTimeout: Duration = .seconds(300),
+        heartbeatInterval: Duration = .seconds(1), blocksInFlight: Int = 3
+    ) {
+        self.minWorkers = minWorkers
+        self.silenceTimeout = silenceTimeout
+        self.workerTimeout = workerTimeout
+        self.heartbeatInterval = heartbeatInterval
+        self.blocksInFlight = blocksInFlight
+    }
+}
+
+/// The coordinator of one job, as a state machine.
+public struct Coordinator {
+    public enum Action: Sendable {
+        case send(WorkerID, CoordinatorMessage, Payload?)
+        case report(JobEvent)
+        /// The job is over; nothing follows.
+        case end(JobOutcome)
+    }
+
+    /// A half-step on its way.
+    private struct Solving {
+        let halfStep: HalfStep
+        let began: Duration
+        var pool: BlockPool
+        /// The sums of the solved blocks.
+        var sums: [BlockSums?]
+        var unsolvedCount: Int
+        var solvedRowCount = 0
+    }
+
+    public let envelope: Envelope
+    private let configuration: JobConfiguration
+    private let settings: CoordinatorSettings
+    private let data: JobData
+    private var job: JobDescription
+
+    /// The present half-step; nil before the first.
+    private var solving: Solving?
+    private var hasEnded = false
+    private var workers: [WorkerID: WorkerLedger] = [:]
+    /// Since when there has been no worker.
+    private var deserted: Duration?
+    private var factors: BySide<[FactorBlock]>
+    /// Who solved each block last.
+    private var homes: BySide<[WorkerID?]>
+    private var convergence: Convergence
+    private var penalty: BySide<Double>
+    private var userSeconds = 0.0
+    private var sweeps: [SweepRecord] = []
+    private var actions: [Action] = []
+
+    /// Bytes that the shell sent and received since the last sweep ended; the shell counts them.
+    public var bytesSent = 0
+    public var bytesReceived = 0
+    /// Messages that were not acted on.
+    public private(set) var dropped: [DropReason: Int] = [:]
+
+    /// - Parameters:
+    ///   - mean: of the training ratings.
+    ///   - now: any monotonic time; all later times are of the same clock.
+    public init(
+        configuration: JobConfiguration, settings: CoordinatorSettings, data: JobData, mean: Double,
+        storePath: String, storeFingerprint: String, envelope: Envelope, now: Duration
+    ) {
+        self.envelope = envelope
+        self.configuration = configuration
+        self.settings = settings
+        self.data = data
+        let solver = configuration.solverConfiguration(mean: mean)
+        job = JobDescription(
+            solver: solver, kernelLevel: .portable, seed: configuration.seed, plan: data.plan, storePath: storePath,
+            storeFingerprint: storeFingerprint)
+        factors = data.plan.map { Array(repeating: .initial, count: $0.count) }
+        homes = data.plan.map { Array(repeating: nil, count: $0.count) }
+        convergence = Convergence(sweeps: configuration.sweeps, tolerance: configuration.tolerance)
+        let initial = job.initialFactors
+        penalty = BySide(
+            user: 0,
+            item: Objective.initialPenalty(
+                initial, side: .item, offsets: data.rows(.item).offsets.elements, solver: solver))
+        deserted = now
+    }
+
+    /// The kernel level of the job, once it has begun.
+    public var kernelLevel: KernelLevel { job.kernelLevel }
+    public var solver: SolverConfiguration { job.solver }
+
+    // MARK: Inputs
+
+    /// Takes in a message.
+    public mutating func receive(_ parcel: Parcel<WorkerMessage>, from id: WorkerID, now: Duration) -> [Action] {
+        defer { actions = [] }
+        if hasEnded { return [] }
+        if case .hello(let hello) = parcel.message {
+            greet(hello, id, now)
+        } else if workers[id] == nil {
+            drop(.unknownWorker)
+            send(.refused(.rejoin, reason: "this worker is not known, or was taken for dead"), to: id, now)
+        } else if parcel.envelope != envelope {
+            drop(.foreign)
+        } else {
+            workers[id]!.lastHeard = now
+            handle(parcel, id, now)
+        }
+        return actions
+    }
+
+    /// Takes in that a message cannot be read.
+    public mutating func receiveMalformed(_ error: WireError, from id: WorkerID, now: Duration) -> [Action] {
+        defer { actions = [] }
+        if hasEnded { return [] }
+        drop(.malformed)
+        if dropped[.malformed] == 1 { actions.append(.report(.warning("dropped a message: \(error.what)"))) }
+        return actions
+    }
+
+    /// Takes in that a message could not be sent, because the worker is gone or does not read.
+    public mutating func sendFailed(to id: WorkerID, reason: String, now: Duration) -> [Action] {
+        defer { actions = [] }
+        if hasEnded { return [] }
+        remove(id, reason: reason, now)
+        return actions
+    }
+
+    /// Lets time pass.
+    public mutating func tick(now: Duration) -> [Action] {
+        defer { actions = [] }
+        if hasEnded { return [] }
+        for id in workers.keys.sorted() {
+            guard let ledger = workers[id] else { continue }
+            if now - ledger.lastHeard > settings.silenceTimeout {
+                remove(id, reason: "not heard of for \(settings.silenceTimeout)", now)
+            } else if now - ledger.lastSent >= settings.heartbeatInterval {
+                send(.heartbeat, to: id, now)
+            }
+        }
+        if let deserted, now - deserted > settings.workerTimeout {
+            end(
+                .failed(
+                    Failure(
+                        .unavailable, "no worker for \(settings.workerTimeout)",
+                        remedy: "start mf-worker with this coordinator's address")), .failed, "no worker", now)
+        }
+        return actions
+    }
+
+    /// Ends the job before its time.
+    public mutating func stop(reason: String, now: Duration) -> [Action] {
+        defer { actions = [] }
+        if hasEnded { return [] }
+        end(.stopped(reason: reason), .stopped, reason, now)
+        return actions
+    }
+
+    // MARK: Workers
+
+    private mutating func greet(_ hello: WorkerMessage.Hello, _ id: WorkerID, _ now: Duration) {
+        if workers[id] != nil {
+            // Said again before the answer came.
+            workers[id]!.lastHeard = now
+            if solving == nil { send(.heartbeat, to: id, now) }
+            return
+        }
+        guard workers.count < Limits.workerCount else {
+            refuse(hello, id, "there are \(Limits.workerCount) workers already", now)
+            return
+        }
+        workers[id] = WorkerLedger(id: id, hello: hello, now: now)
+        deserted = nil
+        if solving != nil {
+            welcome(id, now)
+        } else if workers.count >= settings.minWorkers {
+            beginJob(now)
+        } else {
+            send(.heartbeat, to: id, now)
+        }
+    }
+
+    private mutating func welcome(_ id: WorkerID, _ now: Duration) {
+        let hello = workers[id]!.hello
+        guard hello.kernelLevels.contains(job.kernelLevel.rawValue) else {
+            workers[id] = nil
+            refuse(hello, id, "the job runs with \(job.kernelLevel.rawValue) kernels, which this worker lacks", now)
+            return
+        }
+        workers[id]!.standing = .welcomed
+        send(.welcome(job), to: id, now)
+    }
+
+    private mutating func refuse(_ hello: WorkerMessage.Hello, _ id: WorkerID, _ reason: String, _ now: Duration) {
+        send(.refused(.unfit, reason: reason), to: id, now)
+        actions.append(.report(.workerRefused(name: hello.name, reason: reason)))
+    }
+
+    private mutating func remove(_ id: WorkerID, reason: String, _ now: Duration) {
+        guard let ledger = workers.removeValue(forKey: id) else { return }
+        if workers.isEmpty { deserted = now }
+        actions.append(.report(.workerLeft(name: ledger.hello.name, reason: reason, workers: workers.count)))
+        guard solving != nil else { return }
+        solving!.pool.giveBack(ledger.assigned)
+        solving!.pool.release(id)
+        homes = homes.map { $0.map { $0 == id ? nil : $0 } }
+        for other in workers.keys.sorted() { supply(other, now) }
+    }
+
+    private mutating func send(
+        _ message: CoordinatorMessage, _ payload: Payload? = nil, to id: WorkerID, _ now: Duration
+    ) {
+        workers[id]?.lastSent = now
+        actions.append(.send(id, message, payload))
+    }
+
+    private mutating func drop(_ reason: DropReason) { dropped[reason, default: 0] += 1 }
+
+    // MARK: Messages
+
+    private mutating func handle(_ parcel: Parcel<WorkerMessage>, _ id: WorkerID, _ now: Duration) {
+        switch parcel.message {
+        case .hello, .heartbeat: break
+        case .ready(let mapsStore): admit(id, mapsStore, now)
+        case .credit(let count):
+            workers[id]!.credit = min(workers[id]!.credit + count, Limits.credit)
+            supply(id, now)
+        case .need(let need): takeBack(need, id, now)
+        case .solved(let solved): accept(solved, parcel.payload, id, now)
+        case .failed(let failure): fail(failure, now)
+        case .goodbye(let reason): remove(id, reason: reason, now)
+        }
+    }
+
+    private mutating func admit(_ id: WorkerID, _ mapsStore: Bool, _ now: Duration) {
+        guard workers[id]!.standing == .welcomed else { return drop(.stale) }
+        workers[id]!.standing = .ready(mapsStore: mapsStore)
+        for side in Side.allCases {
+            for block in factors[side].indices { workers[id]!.lack(side, block) }
+        }
+        let hello = workers[id]!.hello
+        actions.append(
+            .report(
+                .workerJoined(
+                    name: hello.name, threads: hello.threads, mapsStore: mapsStore,
+                    workers: workers.values.count(where: \.isReady))))
+        supply(id, now)
+    }
+
+    private mutating func takeBack(_ need: WorkerMessage.Need, _ id: WorkerID, _ now: Duration) {
+        switch need {
+        case .ratings(let side, let block):
+            guard block < data.plan[side].count else { return drop(.malformed) }
+            workers[id]!.resendRatings(side, block)
+        case .factors(let side, let block):
+            guard block < data.plan[side].count else { return drop(.malformed) }
+            workers[id]!.lack(side, block)
+        }
+        supply(id, now)
+    }
+
+    /// Gives `id` blocks, and sends it all that it may be sent now.
+    private mutating func supply(_ id: WorkerID, _ now: Duration) {
+        guard let halfStep = solving?.halfStep, workers[id]?.isReady == true else { return }
+        while workers[id]!.assigned.count < settings.blocksInFlight, let block = solving!.pool.take(for: id) {
+            workers[id]!.assign(block)
+        }
+        while let (message, payload) = workers[id]!.next(halfStep, factors: factors, data: data) {
+            send(message, payload, to: id, now)
+        }
+    }
+
+    // MARK: Half-steps
+
+    private mutating func beginJob(_ now: Duration) {
+        // The best level that all have; every worker has the portable one.
+        let common = workers.values.map { Set($0.hello.kernelLevels) }
+        job.kernelLevel = KernelLevel.allCases.filter { level in common.allSatisfy { $0.contains(level.rawValue) } }
+            .max() ?? .portable
+        begin(HalfStep(index: 0), now)
+        for id in workers.keys.sorted() { welcome(id, now) }
+    }
+
+    private mutating func begin(_ halfStep: HalfStep, _ now: Duration) {
+        let plan = data.plan[halfStep.side]
+        solving = Solving(
+            halfStep: halfStep, began: now, pool: BlockPool(homes: homes[halfStep.side]),
+            sums: Array(repeating: nil, count: plan.count), unsolvedCount: plan.count)
+        actions.append(.report(.halfStepBegan(halfStep, rows: plan.rowCount)))
+        for id in workers.keys.sorted() {
+            workers[id]!.beginHalfStep()
+            supply(id, now)
+        }
+    }
+
+    private mutating func accept(
+        _ solved: WorkerMessage.Solved, _ payload: Payload?, _ id: WorkerID, _ now: Duration
+    ) {
+        let (halfStep, side, block) = (solved.halfStep, solved.halfStep.side, solved.block)
+        guard halfStep == solving?.halfStep, block < data.plan[side].count, solving!.sums[block] == nil else {
+            return drop(.stale)
+        }
+        guard let payload, payload.bytes.count == job.factorByteCount(side, block), payload.isFinite,
+            solved.sums.isPlausible
+        else {
+            drop(.malformed)
+            remove(id, reason: "sent factors that cannot be right", now)
+            return
+        }
+        solving!.sums[block] = solved.sums
+        solving!.unsolvedCount -= 1
+        solving!.solvedRowCount += data.plan[side].rows(block).count
+        factors[side][block] = .solved(version: halfStep.solvedVersion, payload)
+        homes[side][block] = id
+        actions.append(
+            .report(
+                .halfStepProgressed(halfStep, rows: solving!.solvedRowCount, of: data.plan[side].rowCount)))
+        for other in workers.keys.sorted() {
+            workers[other]!.strike(block)
+            if other != id, workers[other]!.isReady { workers[other]!.lack(side, block) }
+        }
+        if solving!.unsolvedCount == 0 {
+            complete(solving!, now)
+        } else {
+            for other in workers.keys.sorted() { supply(other, now) }
+        }
+    }
+
+    private mutating func complete(_ solving: Solving, _ now: Duration) {
+        let halfStep = solving.halfStep
+        let objective = Objective(
+            blocks: solving.sums.map { $0! }, side: halfStep.side, fixedPenalty: penalty[halfStep.side.other])
+        penalty = objective.penalty
+        let seconds = (now - solving.began) / .seconds(1)
+        actions.append(.report(.halfStepEnded(halfStep, objective: objective, seconds: seconds)))
+        guard halfStep.endsSweep else {
+            userSeconds = seconds
+            begin(halfStep.next, now)
+            return
+        }
+        let record = SweepRecord(
+            sweep: halfStep.sweep, objective: objective.value, trainRMSE: objective.trainRMSE,
+            validationRMSE: objective.validationRMSE, userSeconds: userSeconds, itemSeconds: seconds,
+            bytesSent: bytesSent, bytesReceived: bytesReceived, workers: workers.count)
+        (bytesSent, bytesReceived) = (0, 0)
+        sweeps.append(record)
+        actions.append(.report(.sweepEnded(record)))
+        guard objective.value.isFinite else {
+            let failure = Failure(
+                .badData, "the objective is no longer finite after sweep \(halfStep.sweep)",
+                remedy: "raise --regularization, or check the values of the ratings")
+            return end(.failed(failure), .failed, failure.what, now)
+        }
+        switch convergence.decide(sweep: halfStep.sweep, objective: objective.value) {
+        case .goOn: begin(halfStep.next, now)
+        case .converged: finish(converged: true, now)
+        case .sweepsDone: finish(converged: false, now)
+        }
+    }
+
+    // MARK: The end
+
+    private mutating func finish(converged: Bool, _ now: Duration) {
+        let payloads = factors.map { blocks in blocks.map { $0.versionAndPayload.1! } }
+        end(.done(factors: payloads, sweeps: sweeps, converged: converged), .done, "the model is finished", now)
+    }
+
+    private mutating func fail(_ failure: WorkerMessage.BlockFailure, _ now: Duration) {
+        guard failure.halfStep == solving?.halfStep else { return drop(.stale) }
+        end(
+            .failed(Failure(.badData, failure.what, at: failure.place, remedy: failure.remedy)), .failed,
+            failure.what, now)
+    }
+
+    private mutating func end(
+        _ outcome: JobOutcome, _ finish: CoordinatorMessage.Finish, _ reason: String, _ now: Duration
+    ) {
+        for id in workers.keys.sorted() { send(.finish(finish, reason: reason), to: id, now) }
+        actions.append(.end(outcome))
+        hasEnded = true
+    }
+}
+
+extension Payload {
+    /// Whether all of its single-precision numbers are finite.
+    var isFinite: Bool { floats.allSatisfy(\.isFinite) }
+}
+
+extension BlockSums {
+    /// Whether a right worker may have sent these.
+    var isPlausible: Bool {
+        squaredError >= 0 && penalty >= 0 && holdoutSquaredError >= 0
+            && (squaredError + penalty + holdoutSquaredError).isFinite && ratingCount >= 0 && holdoutCount >= 0
+    }
+}

@@ -1,0 +1,38 @@
+// Why: what is cut into blocks: the ratings of both sides, and those held out.
+
+import Ratings
+import Training
+
+/// The ratings of a job and its blocks.
+public struct JobData: Sendable {
+    public let ratings: RatingMatrix
+    /// The held-out ratings, of the same users and items.
+    public let holdout: RatingMatrix?
+    public let plan: BySide<BlockPlan>
+
+    /// Plans the blocks for factors of rank `rank`.
+    public init(ratings: RatingMatrix, holdout: RatingMatrix?, rank: Int) {
+        let plan = BySide(
+            user: BlockPlan(rowOffsets: ratings.byUser.offsets.elements, rank: rank),
+            item: BlockPlan(rowOffsets: ratings.byItem.offsets.elements, rank: rank))
+        self.init(ratings: ratings, holdout: holdout, plan: plan)
+    }
+
+    /// - Parameter plan: the blocks, as the coordinator planned them for these ratings.
+    public init(ratings: RatingMatrix, holdout: RatingMatrix?, plan: BySide<BlockPlan>) {
+        precondition(plan.user.rowCount == ratings.userCount && plan.item.rowCount == ratings.itemCount)
+        self.ratings = ratings
+        self.holdout = holdout
+        self.plan = plan
+    }
+
+    /// The ratings of a side, a row a user or a row an item.
+    public func rows(_ side: Side) -> CompressedRows { side == .user ? ratings.byUser : ratings.byItem }
+
+    /// The ratings of a block. Held-out ratings go with items only, whose half-step ends the sweep.
+    public func block(_ side: Side, _ block: Int) -> RatingsBlock {
+        let range = plan[side].rows(block)
+        return RatingsBlock(
+            ratings: rows(side).slice(range), holdout: side == .item ? holdout?.byItem.slice(range) : nil)
+    }
+}

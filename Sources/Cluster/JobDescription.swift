@@ -1,0 +1,89 @@
+// Why: all that a worker needs to know of a job, in one message.
+
+import ArrayFiles
+import LeastSquares
+import Ratings
+import Training
+
+/// What determines the results of a job's blocks, and where the ratings may be found.
+public struct JobDescription: Sendable, Hashable {
+    public var solver: SolverConfiguration
+    public var kernelLevel: KernelLevel
+    /// Seed of the initial factors.
+    public var seed: UInt64
+    public var plan: BySide<BlockPlan>
+    /// The store's path on the coordinator's host. A worker that finds a store of the same fingerprint there maps
+    /// it; the others are sent their ratings.
+    public var storePath: String
+    public var storeFingerprint: String
+
+    public init(
+        solver: SolverConfiguration, kernelLevel: KernelLevel, seed: UInt64, plan: BySide<BlockPlan>,
+        storePath: String, storeFingerprint: String
+    ) {
+        self.solver = solver
+        self.kernelLevel = kernelLevel
+        self.seed = seed
+        self.plan = plan
+        self.storePath = storePath
+        self.storeFingerprint = storeFingerprint
+    }
+
+    public var rank: Int { solver.rank }
+    public var initialFactors: InitialFactors { InitialFactors(seed: seed, rank: rank) }
+
+    /// Bytes of the factors of block `block` of `side`.
+    public func factorByteCount(_ side: Side, _ block: Int) -> Int {
+        plan[side].rows(block).count * rank * MemoryLayout<Float>.size
+    }
+}
+
+extension JobDescription {
+    func write(to writer: inout WireWriter) {
+        solver.write(to: &writer)
+        writer.text(kernelLevel.rawValue)
+        writer.integer(seed)
+        for side in Side.allCases {
+            writer.list(plan[side].bounds) { writer, bound in writer.integer(UInt64(bound)) }
+        }
+        writer.text(storePath)
+        writer.text(storeFingerprint)
+    }
+
+    init(from reader: inout WireReader) throws(WireError) {
+        solver = try SolverConfiguration(from: &reader)
+        kernelLevel = try reader.choice(KernelLevel.self)
+        seed = try reader.integer()
+        var plans: [BlockPlan] = []
+        for _ in Side.allCases {
+            let bounds = try reader.list(atMost: Limits.blockCount + 1) { reader throws(WireError) in
+                try reader.count(UInt64.self, in: 0...Int(UInt32.max))
+            }
+            guard let plan = BlockPlan(bounds: bounds) else { throw WireError("the blocks are out of order") }
+            plans.append(plan)
+        }
+        plan = BySide(user: plans[0], item: plans[1])
+        storePath = try reader.text()
+        storeFingerprint = try reader.text()
+    }
+}
+
+extension SolverConfiguration {
+    func write(to writer: inout WireWriter) {
+        writer.integer(UInt32(rank))
+        writer.number(regularization)
+        writer.text(scaling.rawValue)
+        writer.text(solver.rawValue)
+        writer.number(intercept)
+    }
+
+    init(from reader: inout WireReader) throws(WireError) {
+        self.init(
+            rank: try reader.count(UInt32.self, in: 1...JobConfiguration.maximumRank),
+            regularization: try reader.double(), scaling: try reader.choice(RegularizationScaling.self),
+            solver: try reader.choice(SolverKind.self), intercept: try reader.float())
+        guard regularization.isFinite, regularization >= 0, intercept.isFinite else {
+            throw WireError("the regularization or the intercept is not a number that can be")
+        }
+    }
+}

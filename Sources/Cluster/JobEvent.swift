@@ -1,0 +1,41 @@
+// Why: what happens in a job, for people: the view, the log and tests read these; the coordinator decides nothing by them.
+
+import Failures
+import Ratings
+import Training
+
+/// Something worth telling about a running job.
+public enum JobEvent: Sendable {
+    case workerJoined(name: String, threads: Int, mapsStore: Bool, workers: Int)
+    case workerLeft(name: String, reason: String, workers: Int)
+    /// A worker that cannot take part.
+    case workerRefused(name: String, reason: String)
+    case halfStepBegan(HalfStep, rows: Int)
+    /// `rows` of the half-step's rows are solved so far.
+    case halfStepProgressed(HalfStep, rows: Int, of: Int)
+    case halfStepEnded(HalfStep, objective: Objective, seconds: Double)
+    case sweepEnded(SweepRecord)
+    /// Something odd that the job survived.
+    case warning(String)
+}
+
+/// How a job ended.
+public enum JobOutcome: Sendable {
+    /// The factors of each side, one payload a block, in block order.
+    case done(factors: BySide<[Payload]>, sweeps: [SweepRecord], converged: Bool)
+    /// Someone asked for it.
+    case stopped(reason: String)
+    case failed(Failure)
+}
+
+/// Why a message was not acted on.
+public enum DropReason: String, Sendable, Hashable, CaseIterable {
+    /// From another job or another epoch.
+    case foreign
+    /// From a worker that is not known (any more).
+    case unknownWorker
+    /// A result for another half-step, or for a block that is solved already.
+    case stale
+    /// Cannot be read, or does not fit the job.
+    case malformed
+}

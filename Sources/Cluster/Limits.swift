@@ -1,0 +1,27 @@
+// Why: every length that a peer names is checked against one of these before memory is taken for it.
+
+import Training
+
+/// The bounds on what a message may hold.
+public enum Limits {
+    /// The version of the protocol; peers with another one are refused.
+    public static let protocolVersion: UInt16 = 1
+    /// A header with the longest list of blocks in it.
+    public static let headerByteCount = 8 << 20
+    /// The largest payload: a chunk of ratings, or a block of factors (one row at the highest rank fits many times).
+    public static let payloadByteCount = max(BlockPlan.maximumFactorByteCount, ratingsChunkByteCount)
+    /// Ratings of a block travel in chunks of this size.
+    public static let ratingsChunkByteCount = 1 << 20
+    /// The longest frame that a socket takes in.
+    public static let frameByteCount = max(headerByteCount, payloadByteCount)
+    /// Names, paths, reasons.
+    public static let textByteCount = 4096
+    /// Blocks of one side.
+    public static let blockCount = 1 << 20
+    /// Payloads that a worker lets the coordinator have under way to it.
+    public static let credit = 8
+    public static let workerCount = 4096
+    public static let threadCount = 4096
+    /// The ratings of one block; more than any real row has.
+    public static let ratingsByteCount = 1 << 36
+}

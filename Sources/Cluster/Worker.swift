@@ -1,0 +1,402 @@
+// Why: a worker's decisions, and nothing else; the shell owns the socket, the solver thread and the memory.
+//
+//     joining --(welcome)--> preparing --(store opened or not)--> working --(finish)--> ended
+//        ^------------------- rejoin: silence, or refused as unknown ---'
+//
+// A worker holds the factors of both sides, each block with its version, and solves what it is told to once it has
+// all that the block needs. It hands the solver a few blocks at a time, so that the solver never waits for the
+// network. What arrives while the solver runs is written at once unless the solver may be reading or writing that
+// memory: the fixed side, and the very blocks being solved. Such factors wait until the solver is through; they can
+// only come when the result is no longer wanted.
+
+import DequeModule
+import LeastSquares
+import Ratings
+import Training
+
+/// How a worker is run.
+public struct WorkerSettings: Sendable, Hashable {
+    /// For people: host and process.
+    public var name: String
+    public var threads: Int
+    /// Raw values of the kernel levels that this worker may use.
+    public var kernelLevels: [String]
+    public var heartbeatInterval: Duration
+    /// A coordinator that was silent for so long is joined anew, under a new routing id.
+    public var silenceTimeout: Duration
+
+    public init(
+        name: String, threads: Int, kernelLevels: [String], heartbeatInterval: Duration = .seconds(1),
+        silenceTimeout: Duration = .seconds(10)
+    ) {
+        self.name = name
+        self.threads = threads
+        self.kernelLevels = kernelLevels
+        self.heartbeatInterval = heartbeatInterval
+        self.silenceTimeout = silenceTimeout
+    }
+}
+
+/// A worker of one coordinator, as a state machine. After `rejoin` the shell makes a new one.
+public struct Worker {
+    public enum Action: Sendable {
+        case send(WorkerMessage, Payload?)
+        /// Make memory for the job's factors, fill in the initial ones, and try to open the store; answer with
+        /// ``prepared(mapsStore:now:)``.
+        case prepare(JobDescription)
+        case installRatings(Side, block: Int, RatingsBlock)
+        case installFactors(Side, block: Int, Payload)
+        /// Hand the block to the solver; answer with ``solved`` or ``failed`` in the order of these actions.
+        case solve(HalfStep, block: Int)
+        /// Close the socket and begin again.
+        case rejoin(reason: String)
+        case end(Ending)
+    }
+
+    public enum Ending: Sendable, Hashable {
+        case finished(CoordinatorMessage.Finish, reason: String)
+        /// The coordinator has no use for this worker.
+        case refused(reason: String)
+        case interrupted
+    }
+
+    /// A block to be solved.
+    private struct Task: Hashable {
+        let halfStep: HalfStep
+        let block: Int
+    }
+
+    /// Blocks that the solver has at a time: one it solves and one to go on with.
+    private static let solverDepth = 2
+    /// How long to wait for what was asked for before asking again.
+    private static let needInterval = Duration.seconds(2)
+
+    private let settings: WorkerSettings
+    private var envelope = Envelope.none
+    private var job: JobDescription?
+    private var mapsStore: Bool?
+    private var lastHeard: Duration
+    private var lastSent: Duration?
+    private var lastNeed: Duration?
+    private var isOver = false
+
+    private var versions = BySide(user: BlockVersions(count: 0), item: BlockVersions(count: 0))
+    private var held: BySide<Set<Int>> = BySide(user: [], item: [])
+    /// Ratings of a block that are not complete yet.
+    private var partial: (chunk: CoordinatorMessage.RatingsChunk, payloads: [Payload])?
+    /// Told to solve and not handed to the solver yet.
+    private var waiting: Deque<Task> = []
+    /// In the solver's hands, in order.
+    private var solving: Deque<Task> = []
+    /// Factors that came while the solver was using their place.
+    private var deferred: [(side: Side, block: Int, version: Int, payload: Payload)] = []
+    /// Payloads dealt with since credit was last given.
+    private var spentCredit = 0
+    private var solvedCount: UInt64 = 0
+    private var actions: [Action] = []
+    /// Messages that were not acted on.
+    public private(set) var dropped: [DropReason: Int] = [:]
+
+    public init(settings: WorkerSettings, now: Duration) {
+        self.settings = settings
+        lastHeard = now
+    }
+
+    /// The envelope of what this worker sends.
+    public var presentEnvelope: Envelope { envelope }
+    /// When the coordinator was last heard, or when this machine was made.
+    public var lastHeardFromCoordinator: Duration { lastHeard }
+
+    // MARK: Inputs
+
+    /// Lets time pass; called soon after the start and at least every second.
+    public mutating func tick(now: Duration) -> [Action] {
+        defer { actions = [] }
+        if isOver { return [] }
+        if now - lastHeard > settings.silenceTimeout {
+            isOver = true
+            return [.rejoin(reason: "the coordinator was not heard of for \(settings.silenceTimeout)")]
+        }
+        if lastSent == nil || now - lastSent! >= settings.heartbeatInterval {
+            say(job == nil ? .hello(hello) : .heartbeat(progress: solvedCount), now)
+        }
+        handOver(now)
+        return actions
+    }
+
+    private var hello: WorkerMessage.Hello {
+        WorkerMessage.Hello(
+            name: settings.name, threads: settings.threads, kernelLevels: settings.kernelLevels, credit: Limits.credit)
+    }
+
+    /// Takes in a message.
+    public mutating func receive(_ parcel: Parcel<CoordinatorMessage>, now: Duration) -> [Action] {
+        defer { actions = [] }
+        if isOver { return [] }
+        let isIntroduction: Bool =
+            switch parcel.message {
+            case .welcome, .refused: true
+            case .heartbeat, .finish: job == nil
+            default: false
+            }
+        guard isIntroduction || (job != nil && parcel.envelope == envelope) else {
+            drop(.foreign)
+            return actions
+        }
+        lastHeard = now
+        handle(parcel, now)
+        return actions
+    }
+
+    /// Takes in that a message cannot be read. If it was bulk, the coordinator counts it as under way for ever
+    /// unless its credit is given back.
+    public mutating func receiveMalformed(hadPayload: Bool, now: Duration) -> [Action] {
+        defer { actions = [] }
+        if isOver { return [] }
+        drop(.malformed)
+        if hadPayload, job != nil { giveCredit(now) }
+        return actions
+    }
+
+    /// Takes in that the job's memory is ready.
+    public mutating func prepared(mapsStore: Bool, now: Duration) -> [Action] {
+        defer { actions = [] }
+        if isOver { return [] }
+        self.mapsStore = mapsStore
+        say(.ready(mapsStore: mapsStore), now)
+        return actions
+    }
+
+    /// Takes in a result of the solver.
+    public mutating func solved(
+        _ halfStep: HalfStep, block: Int, factors: Payload, sums: BlockSums, now: Duration
+    ) -> [Action] {
+        defer { actions = [] }
+        if isOver { return [] }
+        endSolving(halfStep, block)
+        solvedCount += 1
+        // Deferred factors first: if this very block is among them, someone else was faster, with the same bytes.
+        installDeferred(now)
+        if versions[halfStep.side][block] < halfStep.solvedVersion {
+            versions[halfStep.side].set(block, to: halfStep.solvedVersion)
+            actions.append(.installFactors(halfStep.side, block: block, factors))
+        }
+        say(.solved(WorkerMessage.Solved(halfStep: halfStep, block: block, sums: sums)), factors, now)
+        handOver(now)
+        return actions
+    }
+
+    /// Takes in that the solver found a block that cannot be solved.
+    public mutating func failed(_ failure: WorkerMessage.BlockFailure, now: Duration) -> [Action] {
+        defer { actions = [] }
+        if isOver { return [] }
+        endSolving(failure.halfStep, failure.block)
+        say(.failed(failure), now)
+        installDeferred(now)
+        return actions
+    }
+
+    /// Leaves the job.
+    public mutating func interrupt(reason: String, now: Duration) -> [Action] {
+        defer { actions = [] }
+        if isOver { return [] }
+        isOver = true
+        if job != nil { say(.goodbye(reason: reason), now) }
+        actions.append(.end(.interrupted))
+        return actions
+    }
+
+    // MARK: Messages
+
+    private mutating func handle(_ parcel: Parcel<CoordinatorMessage>, _ now: Duration) {
+        switch parcel.message {
+        case .heartbeat: break
+        case .welcome(let job): join(job, parcel.envelope)
+        case .refused(.unfit, let reason): end(.refused(reason: reason))
+        case .refused(.rejoin, let reason):
+            isOver = true
+            actions.append(.rejoin(reason: reason))
+        case .finish(let finish, let reason): end(.finished(finish, reason: reason))
+        case .ratings(let chunk): take(chunk, parcel.payload, now)
+        case .factors(let side, let block, let version): take(side, block, version, parcel.payload, now)
+        case .solve(let halfStep, let block):
+            guard let job, block < job.plan[halfStep.side].count else { return drop(.malformed) }
+            let task = Task(halfStep: halfStep, block: block)
+            if !waiting.contains(task), !solving.contains(task) { waiting.append(task) }
+            handOver(now)
+        }
+    }
+
+    private mutating func join(_ job: JobDescription, _ envelope: Envelope) {
+        guard self.job == nil else { return drop(.stale) }
+        self.job = job
+        self.envelope = envelope
+        versions = job.plan.map { BlockVersions(count: $0.count) }
+        actions.append(.prepare(job))
+    }
+
+    private mutating func end(_ ending: Ending) {
+        isOver = true
+        actions.append(.end(ending))
+    }
+
+    private mutating func say(_ message: WorkerMessage, _ payload: Payload? = nil, _ now: Duration) {
+        lastSent = now
+        actions.append(.send(message, payload))
+    }
+
+    private mutating func drop(_ reason: DropReason) { dropped[reason, default: 0] += 1 }
+
+    /// Counts a payload as dealt with, and gives credit for several at a time.
+    private mutating func giveCredit(_ now: Duration) {
+        spentCredit += 1
+        guard spentCredit >= Limits.credit / 2 else { return }
+        say(.credit(spentCredit), now)
+        spentCredit = 0
+    }
+
+    // MARK: Ratings
+
+    private mutating func take(_ chunk: CoordinatorMessage.RatingsChunk, _ payload: Payload?, _ now: Duration) {
+        defer { giveCredit(now) }
+        guard let job, let payload, chunk.block < job.plan[chunk.side].count else { return drop(.malformed) }
+        guard !held[chunk.side].contains(chunk.block) else { return drop(.stale) }
+        if chunk.offset == 0 { partial = (chunk, []) }
+        guard let (first, payloads) = partial, first.side == chunk.side, first.block == chunk.block,
+            first.totalByteCount == chunk.totalByteCount,
+            payloads.reduce(0, { $0 + $1.bytes.count }) == chunk.offset,
+            payload.bytes.count <= chunk.totalByteCount - chunk.offset
+        else {
+            // A chunk before this one was lost; the block is asked for again when it is to be solved.
+            partial = nil
+            return drop(.malformed)
+        }
+        partial!.payloads.append(payload)
+        guard chunk.offset + payload.bytes.count == chunk.totalByteCount else { return }
+        let chunks = partial!.payloads
+        partial = nil
+        do {
+            let block = try RatingsBlock(
+                Payload(joining: chunks), rowCount: job.plan[chunk.side].rows(chunk.block).count,
+                columnCount: job.plan[chunk.side.other].rowCount)
+            held[chunk.side].insert(chunk.block)
+            actions.append(.installRatings(chunk.side, block: chunk.block, block))
+        } catch {
+            drop(.malformed)
+        }
+        handOver(now)
+    }
+
+    // MARK: Factors
+
+    private mutating func take(_ side: Side, _ block: Int, _ version: Int, _ payload: Payload?, _ now: Duration) {
+        guard let job, let payload, block < job.plan[side].count,
+            payload.bytes.count == job.factorByteCount(side, block), payload.isFinite
+        else {
+            drop(.malformed)
+            return giveCredit(now)
+        }
+        if isInUse(side, block) {
+            deferred.append((side, block, version, payload))
+        } else {
+            install(side, block, version, payload, now)
+            handOver(now)
+        }
+    }
+
+    /// Whether the solver may be reading or writing the factors of this block.
+    private func isInUse(_ side: Side, _ block: Int) -> Bool {
+        solving.contains { $0.halfStep.side != side || $0.block == block }
+    }
+
+    private mutating func install(_ side: Side, _ block: Int, _ version: Int, _ payload: Payload, _ now: Duration) {
+        if version > versions[side][block] {
+            versions[side].set(block, to: version)
+            actions.append(.installFactors(side, block: block, payload))
+        } else {
+            drop(.stale)
+        }
+        giveCredit(now)
+    }
+
+    private mutating func installDeferred(_ now: Duration) {
+        let ready = deferred.filter { !isInUse($0.side, $0.block) }
+        deferred.removeAll { !isInUse($0.side, $0.block) }
+        for (side, block, version, payload) in ready { install(side, block, version, payload, now) }
+    }
+
+    // MARK: Solving
+
+    private mutating func endSolving(_ halfStep: HalfStep, _ block: Int) {
+        precondition(solving.first == Task(halfStep: halfStep, block: block), "the solver works in order")
+        solving.removeFirst()
+    }
+
+    /// Hands blocks to the solver as long as it has room and nothing is lacking.
+    private mutating func handOver(_ now: Duration) {
+        guard mapsStore != nil else { return }
+        while solving.count < Self.solverDepth, let task = waiting.first {
+            let (solved, fixed) = (task.halfStep.side, task.halfStep.side.other)
+            if versions[solved][task.block] >= task.halfStep.solvedVersion {
+                // Solved elsewhere, and its factors are here already.
+                waiting.removeFirst()
+                continue
+            }
+            // The solver may still be busy with blocks of an older half-step, whose place these factors took.
+            guard solving.allSatisfy({ $0.halfStep == task.halfStep }) else { return }
+            let needs = needs(of: task, solved, fixed)
+            guard needs.isEmpty else {
+                if lastNeed == nil || now - lastNeed! >= Self.needInterval {
+                    lastNeed = now
+                    for need in needs { say(.need(need), now) }
+                }
+                return
+            }
+            waiting.removeFirst()
+            solving.append(task)
+            actions.append(.solve(task.halfStep, block: task.block))
+        }
+    }
+
+    private func needs(of task: Task, _ solved: Side, _ fixed: Side) -> [WorkerMessage.Need] {
+        var needs: [WorkerMessage.Need] = []
+        if mapsStore == false, !held[solved].contains(task.block) { needs.append(.ratings(solved, block: task.block)) }
+        if versions[solved][task.block] < task.halfStep.solvedVersion - 1 {
+            needs.append(.factors(solved, block: task.block))
+        }
+        needs += versions[fixed].blocks(before: task.halfStep.fixedVersion).map { .factors(fixed, block: $0) }
+        return needs
+    }
+}
+
+/// The version of each block of one side.
+struct BlockVersions {
+    private var versions: [Int]
+    private var newest = 0
+    /// How many blocks have the newest version.
+    private var newestCount: Int
+
+    init(count: Int) {
+        versions = Array(repeating: 0, count: count)
+        newestCount = count
+    }
+
+    subscript(block: Int) -> Int { versions[block] }
+
+    mutating func set(_ block: Int, to version: Int) {
+        precondition(version > versions[block])
+        versions[block] = version
+        if version > newest {
+            newest = version
+            newestCount = 1
+        } else if version == newest {
+            newestCount += 1
+        }
+    }
+
+    /// The blocks that are older than `version`.
+    func blocks(before version: Int) -> [Int] {
+        if newest == version, newestCount == versions.count { return [] }
+        return versions.indices.filter { versions[$0] < version }
+    }
+}

@@ -1,0 +1,154 @@
+// Why: what the coordinator knows of one worker: what it may be sent, what it has been sent, what it works on.
+//
+// Payloads cost credit, which the worker gives. Messages to one worker arrive in the order they were sent, so what
+// has been sent before a `solve` is there when the worker reads it.
+
+import DequeModule
+import Ratings
+import Training
+
+/// The coordinator's books on one worker.
+struct WorkerLedger {
+    enum Standing: Sendable, Hashable {
+        /// Said hello before the job began.
+        case waiting
+        /// Was sent the job, and is taking it in.
+        case welcomed
+        /// Can be given blocks.
+        case ready(mapsStore: Bool)
+    }
+
+    let id: WorkerID
+    let hello: WorkerMessage.Hello
+    var standing: Standing = .waiting
+    var credit: Int
+    var lastHeard: Duration
+    var lastSent: Duration
+
+    /// Blocks of the present half-step that it is to solve, in the order it was given them.
+    private(set) var assigned: [Int] = []
+    /// How many of `assigned`, from the front, it has been told to solve.
+    private(set) var toldCount = 0
+    /// Blocks whose present factors it lacks, in the order they came.
+    private var lacking: BySide<Deque<Int>> = BySide(user: [], item: [])
+    /// Until it has the factors of both sides as they were when it joined, it is not told to solve.
+    private var isCatchingUp = true
+    /// Blocks whose ratings it has been sent.
+    private var ratingsSent: BySide<Set<Int>> = BySide(user: [], item: [])
+    /// The block whose ratings are on their way, and how far they are.
+    private var transfer: (side: Side, block: Int, payload: Payload, offset: Int)?
+
+    init(id: WorkerID, hello: WorkerMessage.Hello, now: Duration) {
+        self.id = id
+        self.hello = hello
+        credit = hello.credit
+        lastHeard = now
+        lastSent = now
+    }
+
+    var isReady: Bool { if case .ready = standing { true } else { false } }
+    private var mapsStore: Bool { standing == .ready(mapsStore: true) }
+
+    // MARK: Blocks
+
+    mutating func assign(_ block: Int) { assigned.append(block) }
+
+    /// Strikes out a block that is solved, by this worker or by another.
+    mutating func strike(_ block: Int) {
+        guard let index = assigned.firstIndex(of: block) else { return }
+        assigned.remove(at: index)
+        if index < toldCount { toldCount -= 1 }
+    }
+
+    // MARK: Factors
+
+    /// Notes that block `block` of `side` has new factors that this worker does not have.
+    mutating func lack(_ side: Side, _ block: Int) { lacking[side].append(block) }
+
+    // MARK: Ratings
+
+    /// Forgets that a block's ratings were sent, because they did not arrive well, and that it was to be solved.
+    mutating func resendRatings(_ side: Side, _ block: Int) {
+        ratingsSent[side].remove(block)
+        guard let index = assigned.firstIndex(of: block), index < toldCount else { return }
+        assigned.remove(at: index)
+        toldCount -= 1
+        assigned.insert(block, at: toldCount)
+    }
+
+    // MARK: What to send next
+
+    /// The next message for this worker, or nil when it has all it needs now, or no credit.
+    ///
+    /// In order: what the assigned blocks wait for (fixed factors, then ratings), the word to solve them, and then
+    /// what the next half-step will read.
+    mutating func next(
+        _ halfStep: HalfStep, factors: BySide<[FactorBlock]>, data: JobData
+    ) -> (CoordinatorMessage, Payload?)? {
+        guard isReady else { return nil }
+        let (solved, fixed) = (halfStep.side, halfStep.side.other)
+        if !lacking[fixed].isEmpty { return credit > 0 ? nextFactors(fixed, factors) : nil }
+        if isCatchingUp, !lacking[solved].isEmpty { return credit > 0 ? nextFactors(solved, factors) : nil }
+        isCatchingUp = false
+        if toldCount < assigned.count {
+            let block = assigned[toldCount]
+            if mapsStore || (transfer == nil && ratingsSent[solved].contains(block)) {
+                toldCount += 1
+                return (.solve(halfStep, block: block), nil)
+            }
+            if credit > 0 { return nextRatings(solved, block, data) }
+            return nil
+        }
+        if credit > 0, !lacking[solved].isEmpty { return nextFactors(solved, factors) }
+        return nil
+    }
+
+    private mutating func nextFactors(_ side: Side, _ factors: BySide<[FactorBlock]>) -> (CoordinatorMessage, Payload?)? {
+        while let block = lacking[side].popFirst() {
+            let (version, payload) = factors[side][block].versionAndPayload
+            // The initial factors every worker makes itself.
+            guard let payload else { continue }
+            credit -= 1
+            return (.factors(side, block: block, version: version), payload)
+        }
+        return nil
+    }
+
+    private mutating func nextRatings(_ side: Side, _ block: Int, _ data: JobData) -> (CoordinatorMessage, Payload?)? {
+        if transfer == nil || transfer!.side != side || transfer!.block != block {
+            // A transfer that is broken off, because its block went to another worker, begins anew if need be.
+            transfer = (side, block, data.block(side, block).encoded(), 0)
+        }
+        let (_, _, payload, offset) = transfer!
+        let end = min(offset + Limits.ratingsChunkByteCount, payload.bytes.count)
+        if end == payload.bytes.count {
+            ratingsSent[side].insert(block)
+            transfer = nil
+        } else {
+            transfer!.offset = end
+        }
+        credit -= 1
+        let chunk = CoordinatorMessage.RatingsChunk(
+            side: side, block: block, totalByteCount: payload.bytes.count, offset: offset)
+        return (.ratings(chunk), payload.slice(offset..<end))
+    }
+
+    /// A new half-step: nothing is assigned.
+    mutating func beginHalfStep() {
+        assigned = []
+        toldCount = 0
+    }
+}
+
+/// The present factors of a block.
+enum FactorBlock {
+    case initial
+    case solved(version: Int, Payload)
+
+    var versionAndPayload: (Int, Payload?) {
+        switch self {
+        case .initial: (0, nil)
+        case .solved(let version, let payload): (version, payload)
+        }
+    }
+}

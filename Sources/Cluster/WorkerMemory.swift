@@ -1,0 +1,77 @@
+// Why: the memory that a worker's actions work on: factors of both sides, ratings of its blocks, and the solver.
+// The shell and the simulation use the same.
+
+import Failures
+import LeastSquares
+import Ratings
+import Training
+
+/// A worker's factors, ratings and solver for one job.
+///
+/// `solve` runs on the solver's thread while `install...` run on the thread of the state machine.
+public final class WorkerMemory: @unchecked Sendable {
+    // Unchecked, because the state machine keeps the two threads apart: it never installs factors where the solver
+    // reads or writes (Worker.isInUse), and a block's ratings are installed before it is handed over and never
+    // after. `ratings` itself is only touched on the machine's thread; a task carries its block's ratings along.
+    public let job: JobDescription
+    /// The ratings, when the store is mapped; else they come block by block.
+    private let data: JobData?
+    private let factors: BySide<FactorMatrix>
+    private let solver: BlockSolver
+    private var received: BySide<[Int: RatingsBlock]> = BySide(user: [:], item: [:])
+
+    /// What the solver needs for one block.
+    public struct Task: Sendable {
+        public let halfStep: HalfStep
+        public let block: Int
+        let ratings: RatingsBlock
+    }
+
+    /// - Parameter data: the ratings, when the store is mapped; else they come with `installRatings`.
+    public init(job: JobDescription, threads: Int, data: JobData?) throws(Failure) {
+        self.job = job
+        self.data = data
+        let initial = job.initialFactors
+        factors = try BySide(user: Side.user, item: Side.item).map { side throws(Failure) in
+            let matrix = try FactorMatrix(rowCount: job.plan[side].rowCount, rank: job.rank)
+            for block in 0..<job.plan[side].count {
+                let rows = job.plan[side].rows(block)
+                withUnsafeTemporaryAllocation(of: Float.self, capacity: rows.count * job.rank) { compact in
+                    initial.write(side: side, rows: rows, to: compact.baseAddress!)
+                    matrix.setRows(rows, from: compact.baseAddress!)
+                }
+            }
+            return matrix
+        }
+        solver = try BlockSolver(
+            configuration: job.solver, kernels: Kernels(level: job.kernelLevel), threads: threads)
+    }
+
+    public func installRatings(_ side: Side, block: Int, _ ratings: RatingsBlock) {
+        received[side][block] = ratings
+    }
+
+    public func installFactors(_ side: Side, block: Int, _ payload: Payload) {
+        factors[side].setRows(job.plan[side].rows(block), from: payload.bytes.baseAddress!)
+    }
+
+    /// The task of solving a block whose ratings are here.
+    public func task(_ halfStep: HalfStep, block: Int) -> Task {
+        let ratings = data?.block(halfStep.side, block) ?? received[halfStep.side][block]!
+        return Task(halfStep: halfStep, block: block, ratings: ratings)
+    }
+
+    /// Solves a block.
+    /// - Returns: its new factors, compact, and its sums.
+    public func solve(_ task: Task) throws(Failure) -> (Payload, BlockSums) {
+        let side = task.halfStep.side
+        var sums = BlockSums.zero
+        let payload = try Payload(byteCount: job.factorByteCount(side, task.block)) { bytes throws(Failure) in
+            sums = try solver.solve(
+                task.ratings.ratings, holdout: task.ratings.holdout, rows: job.plan[side].rows(task.block), side: side,
+                solved: factors[side], fixed: factors[side.other],
+                into: bytes.bindMemory(to: Float.self).baseAddress!)
+        }
+        return (payload, sums)
+    }
+}

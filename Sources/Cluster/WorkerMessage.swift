@@ -1,0 +1,183 @@
+// Why: what a worker says to the coordinator.
+
+import LeastSquares
+import Ratings
+import Training
+
+/// From a worker to the coordinator.
+public enum WorkerMessage: WireMessage, Hashable {
+    /// I am here. Said every second until answered.
+    case hello(Hello)
+    /// I have taken in the job; `mapsStore` says that I need no ratings from you.
+    case ready(mapsStore: Bool)
+    /// You may send so many payloads more.
+    case credit(Int)
+    /// I am alive, and have solved so many blocks.
+    case heartbeat(progress: UInt64)
+    /// I was told to solve, and lack this.
+    case need(Need)
+    /// A block's new factors (the payload) and its sums.
+    case solved(Solved)
+    /// The block cannot be solved, here or anywhere.
+    case failed(BlockFailure)
+    /// I am leaving.
+    case goodbye(reason: String)
+
+    public struct Hello: Sendable, Hashable {
+        /// For people: host and process.
+        public var name: String
+        public var threads: Int
+        /// The raw values of the kernel levels that this worker has; a coordinator may know fewer or more.
+        public var kernelLevels: [String]
+        /// Payloads that may be under way to this worker.
+        public var credit: Int
+
+        public init(name: String, threads: Int, kernelLevels: [String], credit: Int) {
+            self.name = name
+            self.threads = threads
+            self.kernelLevels = kernelLevels
+            self.credit = credit
+        }
+    }
+
+    public enum Need: Sendable, Hashable {
+        case ratings(Side, block: Int)
+        case factors(Side, block: Int)
+    }
+
+    public struct Solved: Sendable, Hashable {
+        public var halfStep: HalfStep
+        public var block: Int
+        public var sums: BlockSums
+
+        public init(halfStep: HalfStep, block: Int, sums: BlockSums) {
+            self.halfStep = halfStep
+            self.block = block
+            self.sums = sums
+        }
+    }
+
+    public struct BlockFailure: Sendable, Hashable {
+        public var halfStep: HalfStep
+        public var block: Int
+        public var what: String
+        public var place: String
+        public var remedy: String
+
+        public init(halfStep: HalfStep, block: Int, what: String, place: String, remedy: String) {
+            self.halfStep = halfStep
+            self.block = block
+            self.what = what
+            self.place = place
+            self.remedy = remedy
+        }
+    }
+}
+
+extension WorkerMessage {
+    public var type: UInt16 {
+        switch self {
+        case .hello: 1
+        case .ready: 2
+        case .credit: 3
+        case .heartbeat: 4
+        case .need: 5
+        case .solved: 6
+        case .failed: 7
+        case .goodbye: 8
+        }
+    }
+
+    public func write(to writer: inout WireWriter) {
+        switch self {
+        case .hello(let hello):
+            writer.text(hello.name)
+            writer.integer(UInt32(hello.threads))
+            writer.list(hello.kernelLevels) { writer, level in writer.text(level) }
+            writer.integer(UInt32(hello.credit))
+        case .ready(let mapsStore):
+            writer.flag(mapsStore)
+        case .credit(let count):
+            writer.integer(UInt32(count))
+        case .heartbeat(let progress):
+            writer.integer(progress)
+        case .need(.ratings(let side, let block)):
+            writer.text("ratings")
+            writer.block(side, block)
+        case .need(.factors(let side, let block)):
+            writer.text("factors")
+            writer.block(side, block)
+        case .solved(let solved):
+            writer.integer(UInt32(solved.halfStep.index))
+            writer.integer(UInt32(solved.block))
+            writer.number(solved.sums.squaredError)
+            writer.number(solved.sums.penalty)
+            writer.number(solved.sums.holdoutSquaredError)
+            writer.integer(UInt64(solved.sums.ratingCount))
+            writer.integer(UInt64(solved.sums.holdoutCount))
+        case .failed(let failure):
+            writer.integer(UInt32(failure.halfStep.index))
+            writer.integer(UInt32(failure.block))
+            writer.text(failure.what)
+            writer.text(failure.place)
+            writer.text(failure.remedy)
+        case .goodbye(let reason):
+            writer.text(reason)
+        }
+    }
+
+    public init(type: UInt16, from reader: inout WireReader) throws(WireError) {
+        switch type {
+        case 1:
+            self = .hello(
+                Hello(
+                    name: try reader.text(), threads: try reader.count(UInt32.self, in: 1...Limits.threadCount),
+                    kernelLevels: try reader.list(atMost: 64) { reader throws(WireError) in try reader.text() },
+                    credit: try reader.count(UInt32.self, in: 1...Limits.credit)))
+        case 2: self = .ready(mapsStore: try reader.flag())
+        case 3: self = .credit(try reader.count(UInt32.self, in: 1...Limits.credit))
+        case 4: self = .heartbeat(progress: try reader.integer())
+        case 5:
+            let kind = try reader.text()
+            let (side, block) = try reader.block()
+            switch kind {
+            case "ratings": self = .need(.ratings(side, block: block))
+            case "factors": self = .need(.factors(side, block: block))
+            default: throw WireError("unknown need \(kind)")
+            }
+        case 6:
+            let halfStep = try reader.halfStep()
+            let block = try reader.count(UInt32.self, in: 0...Limits.blockCount)
+            let sums = BlockSums(
+                squaredError: try reader.double(), penalty: try reader.double(),
+                holdoutSquaredError: try reader.double(), ratingCount: try reader.count(UInt64.self, in: 0...Int.max),
+                holdoutCount: try reader.count(UInt64.self, in: 0...Int.max))
+            self = .solved(Solved(halfStep: halfStep, block: block, sums: sums))
+        case 7:
+            self = .failed(
+                BlockFailure(
+                    halfStep: try reader.halfStep(), block: try reader.count(UInt32.self, in: 0...Limits.blockCount),
+                    what: try reader.text(), place: try reader.text(), remedy: try reader.text()))
+        case 8: self = .goodbye(reason: try reader.text())
+        default: throw WireError("unknown message type \(type)")
+        }
+    }
+}
+
+extension WireWriter {
+    mutating func block(_ side: Side, _ block: Int) {
+        integer(UInt8(side == .user ? 0 : 1))
+        integer(UInt32(block))
+    }
+}
+
+extension WireReader {
+    mutating func block() throws(WireError) -> (Side, Int) {
+        let side: Side = try count(UInt8.self, in: 0...1) == 0 ? .user : .item
+        return (side, try count(UInt32.self, in: 0...Limits.blockCount))
+    }
+
+    mutating func halfStep() throws(WireError) -> HalfStep {
+        HalfStep(index: try count(UInt32.self, in: 0...2 * JobConfiguration.maximumSweeps))
+    }
+}

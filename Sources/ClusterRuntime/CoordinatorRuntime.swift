@@ -1,0 +1,155 @@
+// Why: the shell around the coordinator's state machine. It owns the router socket and the clock, carries out the
+// machine's actions and tells it what came of them. One thread does all of it.
+
+import ArrayFiles
+import Cluster
+import DequeModule
+import Failures
+import Glibc
+import LeastSquares
+import Ratings
+import Training
+import ZeroMQ
+
+/// A coordinator that listens, and then runs one job.
+public final class CoordinatorRuntime {
+    public struct Options: Sendable {
+        public var listen: Endpoint
+        /// Whether to listen where other machines can connect. Nothing authenticates them.
+        public var isInsecure: Bool
+        public var settings: CoordinatorSettings
+
+        public init(listen: Endpoint, isInsecure: Bool = false, settings: CoordinatorSettings) {
+            self.listen = listen
+            self.isInsecure = isInsecure
+            self.settings = settings
+        }
+    }
+
+    /// A finished job.
+    public struct Completion: Sendable {
+        public var outcome: JobOutcome
+        public var kernelLevel: KernelLevel
+        public var solver: SolverConfiguration
+        /// Messages that were not acted on.
+        public var dropped: [DropReason: Int]
+    }
+
+    /// Where it listens, with the port that a `*` became.
+    public let endpoint: String
+    private let socket: Socket
+    private let lock: EndpointLock?
+    private let settings: CoordinatorSettings
+    private let clock = ContinuousClock()
+    private let began: ContinuousClock.Instant
+
+    private static let tickInterval = Duration.milliseconds(200)
+    /// Messages taken in before the timers are looked at again.
+    private static let batch = 256
+
+    /// Begins to listen.
+    /// - Throws: a ``Failure`` that names the address and the remedy: `unavailable` when it is in use, `usage` when
+    ///   other machines could connect and `isInsecure` is not set.
+    public init(_ options: Options, context: Context) throws(Failure) {
+        guard options.listen.isLocal || options.isInsecure else {
+            throw Failure(
+                .usage, "other machines can connect to this address, and nothing would authenticate them",
+                at: options.listen.description,
+                remedy: "listen on 127.0.0.1, or say --insecure on a network that you trust")
+        }
+        if case .ipc(let path) = options.listen.transport {
+            lock = try EndpointLock(ipcPath: path)
+        } else {
+            lock = nil
+        }
+        socket = try Socket(.router, in: context)
+        socket.setMandatoryRouting()
+        socket.setMaximumMessageByteCount(Limits.frameByteCount)
+        socket.setConnectionTimeouts()
+        // So long are the last words waited for that tell the workers to finish.
+        socket.setLinger(milliseconds: 2000)
+        endpoint = try socket.bind(options.listen.forBinding)
+        settings = options.settings
+        began = clock.now
+    }
+
+    private var now: Duration { clock.now - began }
+
+    /// Runs a job to its end.
+    /// - Parameters:
+    ///   - stop: ends the job when it is asked to.
+    ///   - observe: told of every event, on this thread.
+    public func run(
+        _ configuration: JobConfiguration, store: RatingStore, stop: StopRequest, observe: (JobEvent) -> Void
+    ) throws(Failure) -> Completion {
+        let data = JobData(ratings: store.ratings, holdout: store.holdout, rank: configuration.rank)
+        var machine = Coordinator(
+            configuration: configuration, settings: settings, data: data, mean: store.description.mean,
+            storePath: store.path ?? "", storeFingerprint: store.fingerprint,
+            envelope: Envelope(job: .random(in: 1 ... .max), epoch: 1), now: now)
+        var pending: Deque<Coordinator.Action> = []
+        var lastTick = Duration.zero
+        while true {
+            for _ in 0..<Self.batch {
+                guard let frames = try socket.receive(maximumFrames: 3) else { break }
+                pending.append(contentsOf: take(frames, &machine))
+                if let outcome = try carryOut(&pending, &machine, observe) {
+                    return completion(outcome, machine)
+                }
+            }
+            if let reason = stop.requested { pending.append(contentsOf: machine.stop(reason: reason, now: now)) }
+            if now - lastTick >= Self.tickInterval {
+                lastTick = now
+                pending.append(contentsOf: machine.tick(now: now))
+            }
+            if let outcome = try carryOut(&pending, &machine, observe) { return completion(outcome, machine) }
+            try socket.wait(milliseconds: 200, or: stop.waker)
+        }
+    }
+
+    private func completion(_ outcome: JobOutcome, _ machine: Coordinator) -> Completion {
+        Completion(
+            outcome: outcome, kernelLevel: machine.kernelLevel, solver: machine.solver, dropped: machine.dropped)
+    }
+
+    /// Takes in the frames of a message: routing id, header, and payload for bulk.
+    private func take(_ frames: [Message], _ machine: inout Coordinator) -> [Coordinator.Action] {
+        machine.bytesReceived += frames.reduce(0) { $0 + $1.bytes.count }
+        let id = WorkerID(Array(frames[0].bytes))
+        do throws(WireError) {
+            guard frames.count >= 2 else { throw WireError("the message has no header") }
+            let payload = frames.count > 2 ? Payload(frames[2].bytes, owner: frames[2]) : nil
+            let parcel = try Parcel<WorkerMessage>(header: frames[1].bytes, payload: payload)
+            return machine.receive(parcel, from: id, now: now)
+        } catch {
+            return machine.receiveMalformed(error, from: id, now: now)
+        }
+    }
+
+    /// Carries out all actions, and those that follow from them.
+    /// - Returns: the outcome, once the job is over.
+    private func carryOut(
+        _ pending: inout Deque<Coordinator.Action>, _ machine: inout Coordinator, _ observe: (JobEvent) -> Void
+    ) throws(Failure) -> JobOutcome? {
+        while let action = pending.popFirst() {
+            switch action {
+            case .report(let event): observe(event)
+            case .end(let outcome): return outcome
+            case .send(let id, let message, let payload):
+                let header = Parcel(message, payload: payload, envelope: machine.envelope).header
+                var frames: [Frame] = [.copied(id.bytes), .copied(header)]
+                if let payload { frames.append(.shared(payload.bytes, owner: payload)) }
+                switch try socket.send(frames) {
+                case .sent: machine.bytesSent += header.count + (payload?.bytes.count ?? 0)
+                case .unreachable:
+                    pending.append(
+                        contentsOf: machine.sendFailed(to: id, reason: "its connection is gone", now: now))
+                case .wouldBlock:
+                    pending.append(
+                        contentsOf: machine.sendFailed(to: id, reason: "it does not read its messages", now: now))
+                }
+            }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,83 @@
+// Why: addresses are checked before anything is started, with words about addresses instead of libzmq's.
+
+import Failures
+import Glibc
+
+/// Where a coordinator listens: `tcp://HOST:PORT` (port `*` for any free one) or `ipc://PATH`.
+public struct Endpoint: Sendable, Hashable, CustomStringConvertible {
+    public enum Transport: Sendable, Hashable {
+        case tcp(host: String, port: String)
+        case ipc(path: String)
+    }
+
+    public let transport: Transport
+
+    /// The longest path of a Unix domain socket, less its terminating zero.
+    private static let maximumPathByteCount = 107
+
+    /// - Throws: a ``Failure`` of kind `usage`.
+    public init(_ text: String) throws(Failure) {
+        func bad(_ what: String) -> Failure {
+            Failure(.usage, what, at: text, remedy: "write it as tcp://HOST:PORT, such as tcp://127.0.0.1:5555, or ipc://PATH")
+        }
+        if text.hasPrefix("tcp://") {
+            let rest = text.dropFirst(6)
+            guard let colon = rest.lastIndex(of: ":"), colon != rest.startIndex else { throw bad("the address has no port") }
+            let port = String(rest[rest.index(after: colon)...])
+            guard port == "*" || UInt16(port).map({ $0 > 0 }) == true else { throw bad("the port \(port) is none") }
+            transport = .tcp(host: String(rest[..<colon]), port: port)
+        } else if text.hasPrefix("ipc://") {
+            let path = String(text.dropFirst(6))
+            guard !path.isEmpty else { throw bad("the address has no path") }
+            guard path.utf8.count <= Self.maximumPathByteCount else {
+                throw Failure(
+                    .usage, "the path is longer than the \(Self.maximumPathByteCount) bytes a socket can have", at: text,
+                    remedy: "choose a shorter one")
+            }
+            transport = .ipc(path: path)
+        } else {
+            throw bad("not an address of a kind we know")
+        }
+    }
+
+    public var description: String {
+        switch transport {
+        case .tcp(let host, let port): "tcp://\(host):\(port)"
+        case .ipc(let path): "ipc://\(path)"
+        }
+    }
+
+    /// Whether only processes of this machine can reach it.
+    public var isLocal: Bool {
+        switch transport {
+        case .tcp(let host, _): host == "localhost" || host == "[::1]" || host.hasPrefix("127.")
+        case .ipc: true
+        }
+    }
+
+    /// The form for libzmq, which knows no names of interfaces' addresses when it binds.
+    var forBinding: String { description.replacing("tcp://localhost:", with: "tcp://127.0.0.1:") }
+}
+
+/// Keeps two processes from listening on one `ipc://` path: libzmq would let the second steal it in silence.
+final class EndpointLock: Sendable {
+    private let descriptor: Int32
+
+    /// - Throws: a ``Failure`` of kind `unavailable` when another process holds the lock.
+    init(ipcPath path: String) throws(Failure) {
+        let lockPath = path + ".lock"
+        let descriptor = try systemCall("create the lock", at: lockPath, kind: .cannotCreate) {
+            open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            close(descriptor)
+            throw Failure(
+                .unavailable, "another process listens there", at: "ipc://\(path)",
+                remedy: "end it, or choose another path")
+        }
+        self.descriptor = descriptor
+    }
+
+    // The lock file stays: to remove it would let a third process lock a new one beside a waiting second.
+    deinit { close(descriptor) }
+}

@@ -1,0 +1,87 @@
+// Why: solving must not hold up the thread that owns the socket, or a busy worker would look like a dead one. One
+// thread solves block after block (each with `concurrentPerform` inside) and puts the results where the socket's
+// thread finds them.
+
+import Cluster
+import Dispatch
+import Failures
+import Foundation
+import LeastSquares
+import Synchronization
+import Training
+import ZeroMQ
+
+/// The thread on which a worker prepares its memory and solves its blocks, in the order it is told to.
+final class SolverThread: Sendable {
+    /// What the thread did.
+    enum Result: Sendable {
+        case prepared(WorkerMemory, mapsStore: Bool)
+        /// The memory cannot be had, or the kernels.
+        case unprepared(Failure)
+        case solved(HalfStep, block: Int, Payload, BlockSums)
+        case failed(HalfStep, block: Int, Failure)
+    }
+
+    private struct Queue {
+        var work: [@Sendable () -> Result?] = []
+        var results: [Result] = []
+        var isClosed = false
+    }
+
+    private let queue = Mutex(Queue())
+    private let available = DispatchSemaphore(value: 0)
+    private let waker: Waker
+
+    /// - Parameter waker: woken when there is a result.
+    init(waker: Waker) {
+        self.waker = waker
+        let thread = Thread { [queue = Unowned(self)] in queue.object.run() }
+        thread.name = "solver"
+        thread.stackSize = 8 << 20
+        thread.start()
+    }
+
+    /// Keeps the thread's object alive for the thread itself.
+    private struct Unowned: @unchecked Sendable {
+        // Unchecked: SolverThread is Sendable; this only carries the reference into the thread's closure.
+        let object: SolverThread
+        init(_ object: SolverThread) { self.object = object }
+    }
+
+    /// Has `work` done after all that was submitted before.
+    func submit(_ work: @escaping @Sendable () -> Result?) {
+        queue.withLock { $0.work.append(work) }
+        available.signal()
+    }
+
+    /// The results so far, in the order of the work.
+    func takeResults() -> [Result] {
+        queue.withLock {
+            defer { $0.results = [] }
+            return $0.results
+        }
+    }
+
+    /// Ends the thread after the work it is doing; the rest is dropped.
+    func close() {
+        queue.withLock {
+            $0.isClosed = true
+            $0.work = []
+        }
+        available.signal()
+    }
+
+    private func run() {
+        while true {
+            available.wait()
+            let (work, isClosed) = queue.withLock { queue -> ((@Sendable () -> Result?)?, Bool) in
+                (queue.work.isEmpty ? nil : queue.work.removeFirst(), queue.isClosed)
+            }
+            if isClosed { return }
+            if let result = work?() {
+                queue.withLock { $0.results.append(result) }
+                waker.wake()
+            }
+        }
+    }
+}

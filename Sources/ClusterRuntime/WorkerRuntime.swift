@@ -1,0 +1,225 @@
+// Why: the shell around the worker's state machine. One thread owns the dealer socket and the machine; another
+// solves. When the machine asks to rejoin, the socket is closed and a new one opened under a new routing id, so that
+// nothing that was queued for the old coordinator reaches the next.
+
+import ArrayFiles
+import Cluster
+import DequeModule
+import Failures
+import Glibc
+import LeastSquares
+import Logging
+import Ratings
+import Training
+import ZeroMQ
+
+/// A worker process's whole life.
+public final class WorkerRuntime {
+    public struct Options: Sendable {
+        public var coordinator: Endpoint
+        public var threads: Int
+        /// Without a word from the coordinator for so long, the worker gives up.
+        public var coordinatorTimeout: Duration
+        /// For people: host and process.
+        public var name: String
+        /// Whether to map the coordinator's store when it can be opened here.
+        public var mayMapStore: Bool
+
+        public init(
+            coordinator: Endpoint, threads: Int, coordinatorTimeout: Duration, name: String, mayMapStore: Bool = true
+        ) {
+            self.coordinator = coordinator
+            self.threads = threads
+            self.coordinatorTimeout = coordinatorTimeout
+            self.name = name
+            self.mayMapStore = mayMapStore
+        }
+    }
+
+    private let options: Options
+    private let context: Context
+    private let stop: StopRequest
+    private let logger: Logger
+    private let clock = ContinuousClock()
+    private let began: ContinuousClock.Instant
+
+    private static let tickInterval = Duration.milliseconds(200)
+    private static let batch = 256
+
+    public init(_ options: Options, context: Context, stop: StopRequest, logger: Logger) {
+        self.options = options
+        self.context = context
+        self.stop = stop
+        self.logger = logger
+        began = clock.now
+    }
+
+    private var now: Duration { clock.now - began }
+
+    /// Joins the coordinator, works until the job ends, and returns how it ended.
+    /// - Throws: a ``Failure`` of kind `unavailable` when the coordinator is not heard of for too long.
+    public func run() throws(Failure) -> Worker.Ending {
+        var lastHeard = now
+        while true {
+            let session = try Session(options: options, context: context, waker: stop.waker)
+            defer { session.solver.close() }
+            var machine = Worker(settings: session.settings, now: now)
+            let ending = try converse(session, &machine, &lastHeard)
+            if let ending { return ending }
+        }
+    }
+
+    /// Runs one state machine to its end.
+    /// - Returns: nil when the machine wants to rejoin.
+    private func converse(
+        _ session: Session, _ machine: inout Worker, _ lastHeard: inout Duration
+    ) throws(Failure) -> Worker.Ending? {
+        let joined = machine.lastHeardFromCoordinator
+        var lastTick: Duration?
+        var pending: Deque<Worker.Action> = []
+        while true {
+            for _ in 0..<Self.batch {
+                guard let frames = try session.socket.receive(maximumFrames: 2) else { break }
+                pending.append(contentsOf: take(frames, &machine))
+                if let end = try carryOut(&pending, &machine, session) { return end.ending }
+            }
+            if machine.lastHeardFromCoordinator > joined { lastHeard = machine.lastHeardFromCoordinator }
+            guard now - lastHeard <= options.coordinatorTimeout else {
+                throw Failure(
+                    .unavailable, "the coordinator was not heard of for \(options.coordinatorTimeout)",
+                    at: options.coordinator.description,
+                    remedy: "start mf-coordinator there, or check the address")
+            }
+            for result in session.solver.takeResults() {
+                pending.append(contentsOf: try take(result, &machine, session))
+            }
+            if let reason = stop.requested { pending.append(contentsOf: machine.interrupt(reason: reason, now: now)) }
+            if lastTick == nil || now - lastTick! >= Self.tickInterval {
+                lastTick = now
+                pending.append(contentsOf: machine.tick(now: now))
+            }
+            if let end = try carryOut(&pending, &machine, session) { return end.ending }
+            try session.socket.wait(milliseconds: 200, or: stop.waker)
+        }
+    }
+
+    private func take(_ frames: [Message], _ machine: inout Worker) -> [Worker.Action] {
+        do throws(WireError) {
+            let payload = frames.count > 1 ? Payload(frames[1].bytes, owner: frames[1]) : nil
+            return machine.receive(try Parcel(header: frames[0].bytes, payload: payload), now: now)
+        } catch {
+            logger.warning("dropped a message: \(error.what)")
+            return machine.receiveMalformed(hadPayload: frames.count > 1, now: now)
+        }
+    }
+
+    private func take(
+        _ result: SolverThread.Result, _ machine: inout Worker, _ session: Session
+    ) throws(Failure) -> [Worker.Action] {
+        switch result {
+        case .prepared(let memory, let mapsStore):
+            session.memory = memory
+            logger.info("took in the job", metadata: ["ratings": mapsStore ? "mapped" : "from the coordinator"])
+            return machine.prepared(mapsStore: mapsStore, now: now)
+        case .unprepared(let failure):
+            // The coordinator hears why before this process ends.
+            var farewell = Deque(machine.interrupt(reason: failure.description, now: now))
+            _ = try carryOut(&farewell, &machine, session)
+            throw failure
+        case .solved(let halfStep, let block, let payload, let sums):
+            return machine.solved(halfStep, block: block, factors: payload, sums: sums, now: now)
+        case .failed(let halfStep, let block, let failure):
+            return machine.failed(
+                WorkerMessage.BlockFailure(
+                    halfStep: halfStep, block: block, what: failure.what, place: failure.place,
+                    remedy: failure.remedy), now: now)
+        }
+    }
+
+    private enum End {
+        case ended(Worker.Ending)
+        case rejoin
+
+        var ending: Worker.Ending? { if case .ended(let ending) = self { ending } else { nil } }
+    }
+
+    private func carryOut(
+        _ pending: inout Deque<Worker.Action>, _ machine: inout Worker, _ session: Session
+    ) throws(Failure) -> End? {
+        while let action = pending.popFirst() {
+            switch action {
+            case .send(let message, let payload):
+                let parcel = Parcel(message, payload: payload, envelope: machine.presentEnvelope)
+                var frames: [Frame] = [.copied(parcel.header)]
+                if let payload { frames.append(.shared(payload.bytes, owner: payload)) }
+                // Without a connection the message is lost; silence then makes both sides begin anew.
+                _ = try session.socket.send(frames)
+            case .prepare(let job): prepare(job, session)
+            case .installRatings(let side, let block, let ratings):
+                session.memory!.installRatings(side, block: block, ratings)
+            case .installFactors(let side, let block, let payload):
+                session.memory!.installFactors(side, block: block, payload)
+            case .solve(let halfStep, let block):
+                let memory = session.memory!
+                let task = memory.task(halfStep, block: block)
+                session.solver.submit {
+                    do throws(Failure) {
+                        let (payload, sums) = try memory.solve(task)
+                        return .solved(halfStep, block: block, payload, sums)
+                    } catch {
+                        return .failed(halfStep, block: block, error)
+                    }
+                }
+            case .rejoin(let reason):
+                logger.notice("joining the coordinator anew: \(reason)")
+                return .rejoin
+            case .end(let ending): return .ended(ending)
+            }
+        }
+        return nil
+    }
+
+    private func prepare(_ job: JobDescription, _ session: Session) {
+        let (threads, mayMapStore) = (options.threads, options.mayMapStore)
+        session.solver.submit {
+            do throws(Failure) {
+                let data = mayMapStore ? Self.mapStore(of: job) : nil
+                return .prepared(try WorkerMemory(job: job, threads: threads, data: data), mapsStore: data != nil)
+            } catch {
+                return .unprepared(error)
+            }
+        }
+    }
+
+    /// The job's ratings, when its store, with its fingerprint, can be opened here.
+    private static func mapStore(of job: JobDescription) -> JobData? {
+        guard !job.storePath.isEmpty, let store = try? RatingStore.open(job.storePath),
+            store.fingerprint == job.storeFingerprint, store.ratings.userCount == job.plan.user.rowCount,
+            store.ratings.itemCount == job.plan.item.rowCount
+        else { return nil }
+        return JobData(ratings: store.ratings, holdout: store.holdout, plan: job.plan)
+    }
+}
+
+/// One membership of a worker: its socket, its name on the wire, its solver and its memory.
+private final class Session {
+    let socket: Socket
+    let solver: SolverThread
+    let settings: WorkerSettings
+    var memory: WorkerMemory?
+
+    init(options: WorkerRuntime.Options, context: Context, waker: Waker) throws(Failure) {
+        socket = try Socket(.dealer, in: context)
+        // Fresh and random: two sockets of one routing id would lose each other's messages.
+        var random = SystemRandomNumberGenerator()
+        socket.setRoutingID((0..<16).map { _ in UInt8.random(in: 1...255, using: &random) })
+        socket.setReconnecting()
+        socket.setConnectionTimeouts()
+        socket.setMaximumMessageByteCount(Limits.frameByteCount)
+        socket.setLinger(milliseconds: 500)
+        try socket.connect(options.coordinator.description)
+        solver = SolverThread(waker: waker)
+        settings = WorkerSettings(
+            name: options.name, threads: options.threads, kernelLevels: KernelLevel.available.map(\.rawValue))
+    }
+}

@@ -1,0 +1,53 @@
+// Why: every worker makes the initial factors itself instead of receiving them, so they must be the same on every
+// machine, whoever makes which rows. Each element is a function of (seed, side, row, column) and of nothing else:
+// a counter-based generator, in integer arithmetic and one exact conversion.
+//
+// Items start uniformly distributed with variance 1/d, so that predictions start with variance near that of a
+// user's factors; users start at zero, for the first half-step computes them from the items.
+
+import LeastSquares
+import Ratings
+
+/// The factors before the first half-step.
+public struct InitialFactors: Sendable, Hashable {
+    public let seed: UInt64
+    public let rank: Int
+    private let halfWidth: Float
+
+    public init(seed: UInt64, rank: Int) {
+        self.seed = seed
+        self.rank = rank
+        // A uniform variable on [-a, a] has variance a^2 / 3.
+        halfWidth = (3 / Float(rank)).squareRoot()
+    }
+
+    /// The element at (`row`, `column`) of `side`.
+    public func element(side: Side, row: Int, column: Int) -> Float {
+        guard side == .item else { return 0 }
+        let key = Self.mix(seed &+ 0x9E37_79B9_7F4A_7C15)
+        let bits = Self.mix(key ^ Self.mix(UInt64(row) &* 0xD1B5_4A32_D192_ED03 &+ UInt64(column)))
+        // 24 bits are exact in single precision: a multiple of 2^-23 in [-1, 1).
+        let unit = Float(Int32(bits >> 40) - (1 << 23)) * 0x1p-23
+        return unit * halfWidth
+    }
+
+    /// Writes rows `rows` of `side`, compact, to `output`, which has room for rows x rank elements.
+    public func write(side: Side, rows: Range<Int>, to output: UnsafeMutablePointer<Float>) {
+        var cursor = output
+        for row in rows {
+            for column in 0..<rank {
+                cursor.pointee = element(side: side, row: row, column: column)
+                cursor += 1
+            }
+        }
+    }
+
+    /// The finalizer of SplitMix64 (Steele, Lea and Flood 2014): a bijection of 64 bits in which each bit of the
+    /// input turns each bit of the output with probability near one half.
+    private static func mix(_ value: UInt64) -> UInt64 {
+        var bits = value
+        bits = (bits ^ (bits >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        bits = (bits ^ (bits >> 27)) &* 0x94D0_49BB_1331_11EB
+        return bits ^ (bits >> 31)
+    }
+}
