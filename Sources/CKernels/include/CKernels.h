@@ -1,1 +1,54 @@
+// Why: the inner loops of the solver, and nothing else. Only here does a function need an instruction set of its
+// own, so these are C; every level fills one table of the same functions (same shapes, same contracts), and the
+// rest of the program holds a pointer to one table. No function allocates, locks, starts threads or decides.
+//
+// Shapes. d is the rank, D the stride: d rounded up to a multiple of MF_LANES. Every row of factors has D floats,
+// the last D - d of them zero, and every matrix here is D x D, row-major, of which only the upper triangle is
+// read and written, in whole MF_LANES x MF_LANES tiles: A[i * D + j] for j / MF_LANES >= i / MF_LANES.
+// The upper triangle, because the rows of both a panel of factors and the triangular factor U (A = U'U) then lie
+// along the vectors: the update of A by a panel P, A += P'P, and that by finished rows of U, A -= U'U, are one loop.
+#ifndef CKERNELS_H
+#define CKERNELS_H
 
+#include <stddef.h>
+#include <stdint.h>
+
+/// Rows of factors are padded to a multiple of this many floats (64 bytes).
+enum { MF_LANES = 16 };
+
+/// Rows of factors that a panel holds.
+enum { MF_PANEL_ROWS = 64 };
+
+/// The ratings of one row (or a segment of them), and the factors that they meet.
+struct mf_row {
+    /// The fixed side; row c begins at `factors + c * stride`, 64-byte aligned.
+    const float *factors;
+    /// D.
+    size_t stride;
+    /// The column of each rating.
+    const uint32_t *columns;
+    /// The rating of each, less the intercept.
+    const float *values;
+    /// Ratings; 0 is allowed.
+    size_t count;
+};
+
+/// One instruction set's functions. All pointers to floats are 64-byte aligned unless they say otherwise.
+struct mf_kernels {
+    /// matrix += F'F and right += F'values, F being the factors that `row` meets; both in single precision.
+    /// `panel` is room for MF_PANEL_ROWS * D floats.
+    void (*add_normal_equations)(const struct mf_row *row, float *panel, float *matrix, float *right);
+
+    /// Adds `ridge` to the first `rank` diagonal elements, replaces the matrix with its triangular factor U, and
+    /// `right` with the solution. The padding of the solution is 0.
+    /// Returns -1, or the first row whose pivot is not finite or is lost in rounding; `right` is then undefined.
+    ptrdiff_t (*solve)(float *matrix, size_t stride, size_t rank, float ridge, float *right);
+
+    /// The sum over the ratings of (value - f . x)^2: dot products in single precision, their errors in double.
+    double (*squared_error)(const struct mf_row *row, const float *x);
+};
+
+/// Plain C that any compiler can build.
+const struct mf_kernels *mf_kernels_portable(void);
+
+#endif

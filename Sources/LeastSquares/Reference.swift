@@ -1,0 +1,121 @@
+// Why: what the solver computes, written once more as the equations stand, in double precision and without any
+// thought of speed. Tests compare the fast solver with it, and the solver itself turns to it for the rare row whose
+// system single precision cannot factor.
+//
+//     A = sum f f' + lambda I     b = sum r f     x = A^-1 b       f: the factors that the row's ratings meet
+
+import Ratings
+
+/// The mathematics of a half-step, plain and slow.
+public enum Reference {
+    /// A row's normal equations.
+    public struct NormalEquations: Sendable {
+        /// d x d, row-major, symmetric.
+        public var matrix: [Double]
+        /// d.
+        public var right: [Double]
+
+        /// - Parameters:
+        ///   - factors: of each rating, d of them.
+        ///   - values: of each rating, less the intercept.
+        public init(factors: [[Double]], values: [Double], rank: Int, ridge: Double) {
+            precondition(factors.count == values.count)
+            matrix = Array(repeating: 0, count: rank * rank)
+            right = Array(repeating: 0, count: rank)
+            for (row, value) in zip(factors, values) {
+                for i in 0..<rank {
+                    for j in 0..<rank { matrix[i * rank + j] += row[i] * row[j] }
+                    right[i] += value * row[i]
+                }
+            }
+            for i in 0..<rank { matrix[i * rank + i] += ridge }
+        }
+
+        /// A^-1 b by Cholesky, or nil when a pivot is lost in rounding or not finite.
+        public func solution() -> [Double]? {
+            let rank = right.count
+            var lower = matrix
+            var x = right
+            for i in 0..<rank {
+                for j in 0...i {
+                    var sum = matrix[i * rank + j]
+                    for k in 0..<j { sum -= lower[i * rank + k] * lower[j * rank + k] }
+                    if i > j {
+                        lower[i * rank + j] = sum / lower[j * rank + j]
+                    } else {
+                        guard sum > matrix[i * rank + i] * 0x1p-50, sum.isFinite else { return nil }
+                        lower[i * rank + i] = sum.squareRoot()
+                    }
+                }
+                for k in 0..<i { x[i] -= lower[i * rank + k] * x[k] }
+                x[i] /= lower[i * rank + i]
+            }
+            for i in (0..<rank).reversed() {
+                for k in i + 1..<max(rank, i + 1) { x[i] -= lower[k * rank + i] * x[k] }
+                x[i] /= lower[i * rank + i]
+            }
+            return x.allSatisfy(\.isFinite) ? x : nil
+        }
+    }
+
+    /// The factors that the ratings of row `row` of `ratings` meet, and their values less `intercept`.
+    public static func meetings(
+        ofRow row: Int, of ratings: CompressedRows, fixed: FactorMatrix, intercept: Float
+    ) -> (factors: [[Double]], values: [Double]) {
+        let range = ratings.range(of: row)
+        let values = [Float](unsafeUninitializedCapacity: range.count) { buffer, count in
+            if let start = buffer.baseAddress { ratings.values.decode(range, minus: intercept, to: start) }
+            count = range.count
+        }
+        let factors = range.map { index in
+            UnsafeBufferPointer(start: fixed.row(Int(ratings.columns[index])), count: fixed.rank).map(Double.init)
+        }
+        return (factors, values.map(Double.init))
+    }
+
+    /// The exact solution of row `row` of `ratings`; zeros when it has no ratings, nil when its system is singular.
+    public static func solution(
+        ofRow row: Int, of ratings: CompressedRows, fixed: FactorMatrix, configuration: SolverConfiguration
+    ) -> [Double]? {
+        let (factors, values) = meetings(ofRow: row, of: ratings, fixed: fixed, intercept: configuration.intercept)
+        if values.isEmpty { return Array(repeating: 0, count: configuration.rank) }
+        return NormalEquations(
+            factors: factors, values: values, rank: configuration.rank,
+            ridge: configuration.regularization(ofRowWith: values.count)
+        ).solution()
+    }
+
+    /// The sum of squared errors over `ratings`, whose row i has the factors `rows.row(i)`.
+    public static func squaredError(
+        of ratings: CompressedRows, rows: FactorMatrix, fixed: FactorMatrix, intercept: Float
+    ) -> Double {
+        var total = 0.0
+        for row in 0..<ratings.rowCount {
+            let (factors, values) = meetings(ofRow: row, of: ratings, fixed: fixed, intercept: intercept)
+            for (factor, value) in zip(factors, values) {
+                let prediction = (0..<rows.rank).reduce(0.0) { $0 + Double(rows.row(row)[$1]) * factor[$1] }
+                total += (value - prediction) * (value - prediction)
+            }
+        }
+        return total
+    }
+
+    /// The sum of lambda_i |x_i|^2 over one side.
+    public static func penalty(
+        of ratings: CompressedRows, rows: FactorMatrix, configuration: SolverConfiguration
+    ) -> Double {
+        (0..<ratings.rowCount).reduce(0.0) { total, row in
+            let square = (0..<rows.rank).reduce(0.0) { $0 + Double(rows.row(row)[$1]) * Double(rows.row(row)[$1]) }
+            return total + configuration.regularization(ofRowWith: ratings.range(of: row).count) * square
+        }
+    }
+
+    /// The regularized sum of squared errors over all training ratings.
+    public static func objective(
+        of ratings: RatingMatrix, users: FactorMatrix, items: FactorMatrix, configuration: SolverConfiguration
+    ) -> Double {
+        squaredError(of: ratings.byUser, rows: users, fixed: items, intercept: configuration.intercept)
+            + penalty(of: ratings.byUser, rows: users, configuration: configuration)
+            + penalty(of: ratings.byItem, rows: items, configuration: configuration)
+    }
+}

@@ -1,0 +1,113 @@
+// Why: each row's solution is compared with the double-precision reference, at every level and shape.
+//
+// The bound. With u = 2^-24 and n, d the row's ratings and rank: adding n products in single precision errs by at
+// most (n + 1) u times the sum of their magnitudes, in A and in b (Higham 2002, 3.1), and a Cholesky solution x
+// solves (A + E) x = b with |E| <= (3 d + 1) u |U'||U| (theorem 10.4), whose norm is at most d |A|. So the residual
+// that is left in the exact equations, b - A x, is at most
+//
+//     (n + 4 d + 8) u (S |x| + sqrt(S) |r|)        S = the sum of |f|^2 over the row's ratings, plus d lambda
+//
+// where S bounds the norms of A and of |F'||F|. Errors are random in sign, so a correct kernel stays far below; one
+// that drops or doubles a single rating does not. The distance from the reference's x is the residual's over
+// lambda, the least eigenvalue that A can have.
+
+import LeastSquares
+import Ratings
+import Testing
+
+@Suite struct ExactSolverTests {
+    static let ranks = [1, 3, 8, 15, 16, 17, 33, 64, 100, 128]
+    static let counts = [0, 1, 2, 7, 8, 63, 64, 65, 500]
+
+    /// Checks every row of `factors` against the bound above.
+    static func expectSolves(
+        _ factors: [Float], _ ratings: CompressedRows, _ fixed: FactorMatrix, _ configuration: SolverConfiguration,
+        _ note: Comment
+    ) throws {
+        let rank = configuration.rank
+        for row in 0..<ratings.rowCount {
+            let x = factors[row * rank..<(row + 1) * rank].map(Double.init)
+            let (met, values) = Reference.meetings(ofRow: row, of: ratings, fixed: fixed, intercept: configuration.intercept)
+            if values.isEmpty {
+                #expect(x.allSatisfy { $0 == 0 }, note)
+                continue
+            }
+            let ridge = configuration.regularization(ofRowWith: values.count)
+            let equations = Reference.NormalEquations(factors: met, values: values, rank: rank, ridge: ridge)
+            let exact = try #require(equations.solution(), note)
+            let residual = (0..<rank).map { i in
+                (0..<rank).reduce(equations.right[i]) { $0 - equations.matrix[i * rank + $1] * x[$1] }
+            }
+            let size = met.joined().reduce(0) { $0 + $1 * $1 } + Double(rank) * ridge
+            let bound = Double(values.count + 4 * rank + 8) * 0x1p-24 * (size * norm(x) + size.squareRoot() * norm(values))
+            #expect(norm(residual) <= bound, "row \(row), \(values.count) ratings: residual; \(note)")
+            #expect(norm(zip(x, exact).map(-)) <= bound / ridge, "row \(row), \(values.count) ratings: distance; \(note)")
+        }
+    }
+
+    static func norm(_ vector: [Double]) -> Double { vector.reduce(0) { $0 + $1 * $1 }.squareRoot() }
+
+    @Test("agrees with the reference at every level, rank and number of ratings", arguments: KernelLevel.available, ranks)
+    func agreesWithReference(level: KernelLevel, rank: Int) throws {
+        var generator = SeededGenerator(seed: UInt64(rank))
+        let fixed = try FactorMatrix.random(rowCount: 600, rank: rank, using: &generator)
+        let ratings = CompressedRows.random(counts: Self.counts, columnCount: 600, using: &generator)
+        for scaling in RegularizationScaling.allCases {
+            let configuration = SolverConfiguration.exact(rank: rank, scaling: scaling, intercept: 0.25)
+            let (factors, sums) = try solve(ratings, fixed: fixed, configuration: configuration, level: level)
+            try Self.expectSolves(factors, ratings, fixed, configuration, "seed \(rank), \(scaling)")
+
+            let solved = try FactorMatrix(rowCount: ratings.rowCount, rank: rank) { factors[$0 * rank + $1] }
+            let error = Reference.squaredError(of: ratings, rows: solved, fixed: fixed, intercept: 0.25)
+            // Each error is a dot product of d terms in single precision, whose relative error is below 1e-4 here.
+            #expect(abs(sums.squaredError - error) <= 1e-4 * Self.norm([1, error]), "seed \(rank)")
+            let penalty = Reference.penalty(of: ratings, rows: solved, configuration: configuration)
+            #expect(abs(sums.penalty - penalty) <= 1e-12 * penalty, "seed \(rank)")
+            #expect(sums.ratingCount == Self.counts.reduce(0, +))
+        }
+    }
+
+    @Test("stays within the bound on ill-conditioned systems", arguments: KernelLevel.available, [3, 17, 64, 100])
+    func illConditioned(level: KernelLevel, rank: Int) throws {
+        // All factors nearly along one direction: A has one large eigenvalue, and the others are near lambda.
+        var generator = SeededGenerator(seed: 7)
+        let direction = (0..<rank).map { _ in generator.normal() }
+        let fixed = try FactorMatrix(rowCount: 300, rank: rank) { _, index in
+            direction[index] + 1e-3 * generator.normal()
+        }
+        let ratings = CompressedRows.random(counts: [1, 5, 64, 65, 300], columnCount: 300, using: &generator)
+        for regularization in [1e-1, 1e-3, 1e-6] {
+            let configuration = SolverConfiguration.exact(rank: rank, regularization: regularization)
+            let (factors, _) = try solve(ratings, fixed: fixed, configuration: configuration, level: level)
+            try Self.expectSolves(factors, ratings, fixed, configuration, "lambda \(regularization)")
+        }
+    }
+
+    @Test("takes huge and tiny factors and ratings", arguments: KernelLevel.available)
+    func extremeScales(level: KernelLevel) throws {
+        // Factors of 1e15 and 1e-15 have squares that single precision still holds; those of 1e25 have not, and
+        // the row is solved in double precision.
+        for scale: Float in [1e-15, 1e-6, 1e6, 1e15, 1e25] {
+            var generator = SeededGenerator(seed: 11)
+            let fixed = try FactorMatrix.random(rowCount: 80, rank: 9, scale: scale, using: &generator)
+            let ratings = CompressedRows.random(
+                counts: [1, 5, 40, 80], columnCount: 80, valueScale: min(scale, 1e12), using: &generator)
+            let ridge = Double(scale) * Double(scale)
+            let configuration = SolverConfiguration.exact(rank: 9, regularization: ridge)
+            let (factors, _) = try solve(ratings, fixed: fixed, configuration: configuration, level: level)
+            try Self.expectSolves(factors, ratings, fixed, configuration, "scale \(scale)")
+        }
+    }
+
+    @Test("solves with lambda 0 when there are enough ratings")
+    func unregularized() throws {
+        var generator = SeededGenerator(seed: 3)
+        let truth: [Float] = [1, -2, 0.5, 3]
+        let fixed = try FactorMatrix.random(rowCount: 12, rank: 4, using: &generator)
+        let ratings = CompressedRows(
+            [(0..<12).map { row in (row, (0..<4).reduce(0) { $0 + truth[$1] * fixed.row(row)[$1] }) }], columnCount: 12)
+        let (factors, sums) = try solve(ratings, fixed: fixed, configuration: .exact(rank: 4, regularization: 0))
+        for (found, wanted) in zip(factors, truth) { #expect(abs(found - wanted) < 1e-4) }
+        #expect(sums.squaredError < 1e-8 && sums.penalty == 0)
+    }
+}

@@ -1,0 +1,91 @@
+// Why: the tests of this target all need random rows and factors that a seed gives again.
+
+import ArrayFiles
+import LeastSquares
+import Ratings
+
+/// SplitMix64 (Steele et al. 2014): small, and the same everywhere.
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+
+    /// About normal, mean 0 and variance 1: the sum of twelve uniform numbers, less 6.
+    mutating func normal() -> Float {
+        (0..<12).reduce(into: Float(-6)) { sum, _ in sum += Float.random(in: 0..<1, using: &self) }
+    }
+}
+
+extension CompressedRows {
+    /// Rows of (column, value), columns ascending.
+    init(_ rows: [[(column: Int, value: Float)]], columnCount: Int) {
+        var offsets: [Int64] = [0]
+        for row in rows { offsets.append(offsets.last! + Int64(row.count)) }
+        self.init(
+            offsets: ArrayView(offsets), columns: ArrayView(rows.joined().map { UInt32($0.column) }),
+            values: .float32(ArrayView(rows.joined().map(\.value))), columnCount: columnCount)
+    }
+
+    /// Rows with `counts` ratings each of random columns, values normal times `valueScale`.
+    static func random(
+        counts: [Int], columnCount: Int, valueScale: Float = 1, using generator: inout SeededGenerator
+    ) -> CompressedRows {
+        var rows: [[(column: Int, value: Float)]] = []
+        for count in counts {
+            let columns = (0..<columnCount).shuffled(using: &generator).prefix(count).sorted()
+            rows.append(columns.map { ($0, generator.normal() * valueScale) })
+        }
+        return CompressedRows(rows, columnCount: columnCount)
+    }
+}
+
+extension FactorMatrix {
+    /// Rows that `factor(row, index)` gives.
+    convenience init(rowCount: Int, rank: Int, factor: (Int, Int) -> Float) throws {
+        try self.init(rowCount: rowCount, rank: rank)
+        for row in 0..<rowCount {
+            for index in 0..<rank { self.row(row)[index] = factor(row, index) }
+        }
+    }
+
+    static func random(
+        rowCount: Int, rank: Int, scale: Float = 1, using generator: inout SeededGenerator
+    ) throws -> FactorMatrix {
+        try FactorMatrix(rowCount: rowCount, rank: rank) { _, _ in generator.normal() * scale }
+    }
+}
+
+/// Solves all rows of `ratings` as one block, from factors of zero.
+func solve(
+    _ ratings: CompressedRows, holdout: CompressedRows? = nil, fixed: FactorMatrix, configuration: SolverConfiguration,
+    level: KernelLevel = KernelLevel.available.last!, threads: Int = 1, warm: FactorMatrix? = nil
+) throws -> (factors: [Float], sums: BlockSums) {
+    let solver = try BlockSolver(configuration: configuration, kernels: Kernels(level: level), threads: threads)
+    // NaN, so that a factor that was not written is seen.
+    var output = [Float](repeating: .nan, count: ratings.rowCount * configuration.rank)
+    let present = try warm ?? FactorMatrix(rowCount: ratings.rowCount, rank: configuration.rank)
+    let sums = try output.withUnsafeMutableBufferPointer {
+        try solver.solve(
+            ratings, holdout: holdout, rows: 0..<ratings.rowCount, side: .user, solved: present, fixed: fixed,
+            into: $0.baseAddress!)
+    }
+    return (output, sums)
+}
+
+extension SolverConfiguration {
+    /// An exact configuration; the tests change what they are about.
+    static func exact(
+        rank: Int, regularization: Double = 0.1, scaling: RegularizationScaling = .none, intercept: Float = 0
+    ) -> SolverConfiguration {
+        SolverConfiguration(
+            rank: rank, regularization: regularization, scaling: scaling, solver: .exact, intercept: intercept)
+    }
+}
