@@ -57,11 +57,18 @@ public struct ArrayWriter<Element: ArrayElement>: ~Copyable {
     }
 }
 
-/// Writes a small file (JSON, text lines), which must not exist, and syncs it.
-public func writeFile(_ bytes: [UInt8], to path: String) throws(Failure) {
+/// Writes a file that is no array (JSON, text lines), which must not exist, and syncs it.
+public func writeFile(_ bytes: UnsafeRawBufferPointer, to path: String) throws(Failure) {
     let file = try OutputFile(path: path)
     try file.write(bytes)
     try file.sync()
+}
+
+/// Writes a file that is no array (JSON, text lines), which must not exist, and syncs it.
+public func writeFile(_ bytes: [UInt8], to path: String) throws(Failure) {
+    try bytes.withUnsafeBufferThrowing { elements throws(Failure) in
+        try writeFile(UnsafeRawBufferPointer(elements), to: path)
+    }
 }
 
 /// A new file, open for writing.

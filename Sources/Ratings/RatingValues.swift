@@ -15,6 +15,11 @@ public struct ValueEncoding: Sendable, Hashable, Codable {
         self.elementType = elementType
         self.denominator = denominator
     }
+
+    enum CodingKeys: String, CodingKey {
+        case denominator
+        case elementType = "element_type"
+    }
 }
 
 /// A run of rating values in their stored encoding.
