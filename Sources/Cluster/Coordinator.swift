@@ -59,6 +59,9 @@ public struct Coordinator {
     }
 
     public let envelope: Envelope
+    /// A worker that still says hello so long after it was welcomed has not heard it.
+    private static let welcomeInterval = Duration.seconds(3)
+
     private let configuration: JobConfiguration
     private let settings: CoordinatorSettings
     private let data: JobData
@@ -130,6 +133,7 @@ public struct Coordinator {
             drop(.foreign)
         } else {
             workers[id]!.lastHeard = now
+            workers[id]!.receivedCount += 1
             handle(parcel, id, now)
         }
         return actions
@@ -140,6 +144,7 @@ public struct Coordinator {
         defer { actions = [] }
         if hasEnded { return [] }
         drop(.malformed)
+        workers[id]?.receivedCount += 1
         if dropped[.malformed] == 1 { actions.append(.report(.warning("dropped a message: \(error.what)"))) }
         return actions
     }
@@ -161,7 +166,7 @@ public struct Coordinator {
             if now - ledger.lastHeard > settings.silenceTimeout {
                 remove(id, reason: "not heard of for \(settings.silenceTimeout)", now)
             } else if now - ledger.lastSent >= settings.heartbeatInterval {
-                send(.heartbeat, to: id, now)
+                send(.heartbeat(sent: ledger.sentCount), to: id, now)
             }
         }
         if let deserted, now - deserted > settings.workerTimeout {
@@ -188,7 +193,11 @@ public struct Coordinator {
         if workers[id] != nil {
             // Said again before the answer came.
             workers[id]!.lastHeard = now
-            if solving == nil { send(.heartbeat, to: id, now) }
+            if solving == nil {
+                send(.heartbeat(sent: 0), to: id, now)
+            } else if let welcomed = workers[id]!.lastWelcomed, now - welcomed > Self.welcomeInterval {
+                welcome(id, now)
+            }
             return
         }
         guard workers.count < Limits.workerCount else {
@@ -202,7 +211,7 @@ public struct Coordinator {
         } else if workers.count >= settings.minWorkers {
             beginJob(now)
         } else {
-            send(.heartbeat, to: id, now)
+            send(.heartbeat(sent: 0), to: id, now)
         }
     }
 
@@ -214,7 +223,9 @@ public struct Coordinator {
             return
         }
         workers[id]!.standing = .welcomed
+        workers[id]!.lastWelcomed = now
         send(.welcome(job), to: id, now)
+        workers[id]!.sentCount = 0
     }
 
     private mutating func refuse(_ hello: WorkerMessage.Hello, _ id: WorkerID, _ reason: String, _ now: Duration) {
@@ -237,6 +248,7 @@ public struct Coordinator {
         _ message: CoordinatorMessage, _ payload: Payload? = nil, to id: WorkerID, _ now: Duration
     ) {
         workers[id]?.lastSent = now
+        workers[id]?.sentCount += 1
         actions.append(.send(id, message, payload))
     }
 
@@ -246,7 +258,9 @@ public struct Coordinator {
 
     private mutating func handle(_ parcel: Parcel<WorkerMessage>, _ id: WorkerID, _ now: Duration) {
         switch parcel.message {
-        case .hello, .heartbeat: break
+        case .hello: break
+        case .heartbeat(_, let sent):
+            if sent + 1 != workers[id]!.receivedCount { remove(id, reason: "a message of it was lost", now) }
         case .ready(let mapsStore): admit(id, mapsStore, now)
         case .credit(let count):
             workers[id]!.credit = min(workers[id]!.credit + count, Limits.credit)

@@ -9,8 +9,9 @@ public enum CoordinatorMessage: WireMessage, Hashable {
     case welcome(JobDescription)
     /// You are not in, or no longer.
     case refused(Refusal, reason: String)
-    /// I am alive. Also the answer to a hello before the job begins.
-    case heartbeat
+    /// I am alive, and sent you so many messages before this one since I welcomed you. Also the answer to a hello
+    /// before the job begins.
+    case heartbeat(sent: UInt64)
     /// Part of a block's ratings (the payload), see `RatingsBlock`.
     case ratings(RatingsChunk)
     /// A block's factors (the payload).
@@ -77,7 +78,7 @@ extension CoordinatorMessage {
         case .refused(let refusal, let reason):
             writer.text(refusal.rawValue)
             writer.text(reason)
-        case .heartbeat: break
+        case .heartbeat(let sent): writer.integer(sent)
         case .ratings(let chunk):
             writer.block(chunk.side, chunk.block)
             writer.integer(UInt64(chunk.totalByteCount))
@@ -98,7 +99,7 @@ extension CoordinatorMessage {
         switch type {
         case 101: self = .welcome(try JobDescription(from: &reader))
         case 102: self = .refused(try reader.choice(Refusal.self), reason: try reader.text())
-        case 103: self = .heartbeat
+        case 103: self = .heartbeat(sent: try reader.integer())
         case 104:
             let (side, block) = try reader.block()
             self = .ratings(

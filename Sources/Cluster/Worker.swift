@@ -78,6 +78,9 @@ public struct Worker {
     private var lastHeard: Duration
     private var lastSent: Duration?
     private var lastNeed: Duration?
+    /// Messages since the welcome, both ways; see `WorkerLedger`.
+    private var sentCount: UInt64 = 0
+    private var receivedCount: UInt64 = 0
     private var isOver = false
 
     private var versions = BySide(user: BlockVersions(count: 0), item: BlockVersions(count: 0))
@@ -114,11 +117,11 @@ public struct Worker {
         defer { actions = [] }
         if isOver { return [] }
         if now - lastHeard > settings.silenceTimeout {
-            isOver = true
-            return [.rejoin(reason: "the coordinator was not heard of for \(settings.silenceTimeout)")]
+            rejoin("the coordinator was not heard of for \(settings.silenceTimeout)")
+            return actions
         }
         if lastSent == nil || now - lastSent! >= settings.heartbeatInterval {
-            say(job == nil ? .hello(hello) : .heartbeat(progress: solvedCount), now)
+            say(job == nil ? .hello(hello) : .heartbeat(progress: solvedCount, sent: sentCount), now)
         }
         handOver(now)
         return actions
@@ -144,6 +147,7 @@ public struct Worker {
             return actions
         }
         lastHeard = now
+        if job != nil { receivedCount += 1 }
         handle(parcel, now)
         return actions
     }
@@ -154,6 +158,7 @@ public struct Worker {
         defer { actions = [] }
         if isOver { return [] }
         drop(.malformed)
+        receivedCount += 1
         if hadPayload, job != nil { giveCredit(now) }
         return actions
     }
@@ -181,7 +186,7 @@ public struct Worker {
             versions[halfStep.side].set(block, to: halfStep.solvedVersion)
             actions.append(.installFactors(halfStep.side, block: block, factors))
         }
-        say(.solved(WorkerMessage.Solved(halfStep: halfStep, block: block, sums: sums)), factors, now)
+        say(.solved(WorkerMessage.Solved(halfStep: halfStep, block: block, sums: sums)), with: factors, now)
         handOver(now)
         return actions
     }
@@ -210,12 +215,11 @@ public struct Worker {
 
     private mutating func handle(_ parcel: Parcel<CoordinatorMessage>, _ now: Duration) {
         switch parcel.message {
-        case .heartbeat: break
+        case .heartbeat(let sent):
+            if job != nil, sent + 1 != receivedCount { rejoin("a message of the coordinator was lost") }
         case .welcome(let job): join(job, parcel.envelope)
         case .refused(.unfit, let reason): end(.refused(reason: reason))
-        case .refused(.rejoin, let reason):
-            isOver = true
-            actions.append(.rejoin(reason: reason))
+        case .refused(.rejoin, let reason): rejoin(reason)
         case .finish(let finish, let reason): end(.finished(finish, reason: reason))
         case .ratings(let chunk): take(chunk, parcel.payload, now)
         case .factors(let side, let block, let version): take(side, block, version, parcel.payload, now)
@@ -235,13 +239,19 @@ public struct Worker {
         actions.append(.prepare(job))
     }
 
+    private mutating func rejoin(_ reason: String) {
+        isOver = true
+        actions.append(.rejoin(reason: reason))
+    }
+
     private mutating func end(_ ending: Ending) {
         isOver = true
         actions.append(.end(ending))
     }
 
-    private mutating func say(_ message: WorkerMessage, _ payload: Payload? = nil, _ now: Duration) {
+    private mutating func say(_ message: WorkerMessage, with payload: Payload? = nil, _ now: Duration) {
         lastSent = now
+        if job != nil { sentCount += 1 }
         actions.append(.send(message, payload))
     }
 
@@ -320,9 +330,15 @@ public struct Worker {
     }
 
     private mutating func installDeferred(_ now: Duration) {
-        let ready = deferred.filter { !isInUse($0.side, $0.block) }
-        deferred.removeAll { !isInUse($0.side, $0.block) }
-        for (side, block, version, payload) in ready { install(side, block, version, payload, now) }
+        let waiting = deferred
+        deferred = []
+        for factors in waiting {
+            if isInUse(factors.side, factors.block) {
+                deferred.append(factors)
+            } else {
+                install(factors.side, factors.block, factors.version, factors.payload, now)
+            }
+        }
     }
 
     // MARK: Solving

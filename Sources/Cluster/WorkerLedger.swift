@@ -24,6 +24,11 @@ struct WorkerLedger {
     var credit: Int
     var lastHeard: Duration
     var lastSent: Duration
+    var lastWelcomed: Duration?
+    /// Messages since the welcome, both ways. A heartbeat carries the sender's count, so that either side notices
+    /// when something was lost in a broken connection that libzmq has mended in silence.
+    var sentCount: UInt64 = 0
+    var receivedCount: UInt64 = 0
 
     /// Blocks of the present half-step that it is to solve, in the order it was given them.
     private(set) var assigned: [Int] = []

@@ -12,8 +12,8 @@ public enum WorkerMessage: WireMessage, Hashable {
     case ready(mapsStore: Bool)
     /// You may send so many payloads more.
     case credit(Int)
-    /// I am alive, and have solved so many blocks.
-    case heartbeat(progress: UInt64)
+    /// I am alive, have solved so many blocks, and sent so many messages before this one since I was welcomed.
+    case heartbeat(progress: UInt64, sent: UInt64)
     /// I was told to solve, and lack this.
     case need(Need)
     /// A block's new factors (the payload) and its sums.
@@ -99,8 +99,9 @@ extension WorkerMessage {
             writer.flag(mapsStore)
         case .credit(let count):
             writer.integer(UInt32(count))
-        case .heartbeat(let progress):
+        case .heartbeat(let progress, let sent):
             writer.integer(progress)
+            writer.integer(sent)
         case .need(.ratings(let side, let block)):
             writer.text("ratings")
             writer.block(side, block)
@@ -136,7 +137,7 @@ extension WorkerMessage {
                     credit: try reader.count(UInt32.self, in: 1...Limits.credit)))
         case 2: self = .ready(mapsStore: try reader.flag())
         case 3: self = .credit(try reader.count(UInt32.self, in: 1...Limits.credit))
-        case 4: self = .heartbeat(progress: try reader.integer())
+        case 4: self = .heartbeat(progress: try reader.integer(), sent: try reader.integer())
         case 5:
             let kind = try reader.text()
             let (side, block) = try reader.block()

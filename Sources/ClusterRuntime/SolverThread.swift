@@ -35,17 +35,10 @@ final class SolverThread: Sendable {
     /// - Parameter waker: woken when there is a result.
     init(waker: Waker) {
         self.waker = waker
-        let thread = Thread { [queue = Unowned(self)] in queue.object.run() }
+        let thread = Thread { self.run() }
         thread.name = "solver"
         thread.stackSize = 8 << 20
         thread.start()
-    }
-
-    /// Keeps the thread's object alive for the thread itself.
-    private struct Unowned: @unchecked Sendable {
-        // Unchecked: SolverThread is Sendable; this only carries the reference into the thread's closure.
-        let object: SolverThread
-        init(_ object: SolverThread) { self.object = object }
     }
 
     /// Has `work` done after all that was submitted before.
@@ -56,9 +49,10 @@ final class SolverThread: Sendable {
 
     /// The results so far, in the order of the work.
     func takeResults() -> [Result] {
-        queue.withLock {
-            defer { $0.results = [] }
-            return $0.results
+        queue.withLock { queue in
+            let results = queue.results
+            queue.results = []
+            return results
         }
     }
 
