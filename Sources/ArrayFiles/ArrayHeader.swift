@@ -23,10 +23,15 @@ public struct ArrayHeader: Sendable, Hashable {
     /// The longest header we read; ours take 128 bytes.
     static let maximumByteCount = 4096
 
+    /// The dictionary as NumPy writes it, without the padding.
+    private var dictionary: [UInt8] {
+        let shapeText = shape.count == 1 ? "(\(shape[0]),)" : "(" + shape.map(String.init).joined(separator: ", ") + ")"
+        return Array("{'descr': '\(elementType.rawValue)', 'fortran_order': False, 'shape': \(shapeText), }".utf8)
+    }
+
     /// The header as it stands in the file.
     public var encoded: [UInt8] {
-        let shapeText = shape.count == 1 ? "(\(shape[0]),)" : "(" + shape.map(String.init).joined(separator: ", ") + ")"
-        var text = Array("{'descr': '\(elementType.rawValue)', 'fortran_order': False, 'shape': \(shapeText), }".utf8)
+        var text = dictionary
         let fixedByteCount = Self.magic.count + 4
         let total = (fixedByteCount + text.count + 1 + Self.alignment - 1) / Self.alignment * Self.alignment
         text.append(contentsOf: repeatElement(UInt8(ascii: " "), count: total - fixedByteCount - text.count - 1))
@@ -66,7 +71,14 @@ public struct ArrayHeader: Sendable, Hashable {
             shape.append(size)
         }
         guard (1...2).contains(shape.count) else { throw bad("\(shape.count) dimensions, not 1 or 2") }
-        return (ArrayHeader(elementType: elementType, shape: shape), dataOffset)
+        // The checksums cover the elements alone, so a damaged byte of the header has to be found here.
+        let header = ArrayHeader(elementType: elementType, shape: shape)
+        let dictionary = header.dictionary
+        let padding = bytes[fixedByteCount..<dataOffset].dropFirst(dictionary.count)
+        guard bytes[fixedByteCount...].starts(with: dictionary), padding.last == UInt8(ascii: "\n"),
+            padding.dropLast().allSatisfy({ $0 == UInt8(ascii: " ") })
+        else { throw bad("the header is not as NumPy writes it") }
+        return (header, dataOffset)
     }
 
     /// What follows `'key':` in the header's dictionary.

@@ -1,0 +1,102 @@
+// Why: the trained model, as whoever predicts with it sees it. Its factors stay in their files, mapped; all of it is
+// checked once, when it is opened, so that nothing that comes out of it later needs a check.
+
+import ArrayFiles
+import Failures
+import Ratings
+import Training
+
+/// A model opened from its directory.
+public final class FactorModel: Sendable {
+    /// The file whose presence makes a directory a model.
+    public static let marker = ModelFile.description
+
+    /// Where it was opened.
+    public let path: String
+    public let description: ModelDescription
+    public let userIDs: IDMap
+    public let itemIDs: IDMap
+    /// A row a user, ``rank`` columns.
+    public let userFactors: ArrayView<Float>
+    /// A row an item, ``rank`` columns.
+    public let itemFactors: ArrayView<Float>
+    /// What was reported of each sweep.
+    public let sweeps: [SweepRecord]
+
+    public var userCount: Int { description.users }
+    public var itemCount: Int { description.items }
+    public var rank: Int { description.rank }
+    public var intercept: Double { description.intercept }
+
+    /// Opens the model at `path` and checks all of it: versions, lengths, checksums, and that every factor is finite.
+    /// - Throws: a ``Failure``: `noInput` when there is no such directory or a file of it is missing; `badData` when it
+    ///   is not a model, is of another version, or is damaged.
+    public static func open(_ path: String) throws(Failure) -> FactorModel {
+        try FactorModel(path: path)
+    }
+
+    private init(path: String) throws(Failure) {
+        try MarkedDirectory.require(path, marker: Self.marker, kind: "a model")
+        let description = try SealedJSON.read(ModelDescription.self, at: path + "/" + Self.marker)
+        try description.checkConsistency(at: path + "/" + Self.marker)
+        self.path = path
+        self.description = description
+        userFactors = try description.openFactors(path + "/" + ModelFile.userFactors, rows: description.users)
+        itemFactors = try description.openFactors(path + "/" + ModelFile.itemFactors, rows: description.items)
+        userIDs = try description.openIDs(
+            ModelFile.userIDs, kind: description.userIDs, count: description.users, in: path)
+        itemIDs = try description.openIDs(
+            ModelFile.itemIDs, kind: description.itemIDs, count: description.items, in: path)
+        sweeps = try SealedJSON.read(TrainingHistory.self, at: path + "/" + ModelFile.training).sweeps
+    }
+}
+
+extension ModelDescription {
+    /// Refuses numbers that cannot belong together, whatever the checksum says.
+    fileprivate func checkConsistency(at path: String) throws(Failure) {
+        let defect: String? =
+            if rank < 1 || rank != configuration.rank {
+                "rank \(rank) does not fit the configuration's rank \(configuration.rank)"
+            } else if users < 0 || items < 0 {
+                "a count is negative"
+            } else if !intercept.isFinite {
+                "the intercept is not a finite number"
+            } else {
+                nil
+            }
+        if let defect { throw damaged(defect, at: path) }
+    }
+
+    fileprivate func openFactors(_ path: String, rows: Int) throws(Failure) -> ArrayView<Float> {
+        let factors = try ArrayView<Float>(mapping: path, dimensions: 2)
+        guard factors.shape == [rows, rank] else {
+            throw damaged("has the shape \(factors.shape), not [\(rows), \(rank)] as \(ModelFile.description) says", at: path)
+        }
+        try check(factors.checksum, of: path)
+        if let index = factors.elements.firstIndex(where: { !$0.isFinite }) {
+            throw Failure(
+                .badData, "the factors of row \(index / rank) are not finite numbers", at: path,
+                remedy: "train again with more --regularization")
+        }
+        return factors
+    }
+
+    fileprivate func openIDs(
+        _ name: String, kind: IDMap.Kind, count: Int, in directory: String
+    ) throws(Failure) -> IDMap {
+        let ids = try IDMap.read(directory: directory, name: name, kind: kind, count: count)
+        try check(ids.checksum, of: directory + "/" + IDMap.file(name, kind))
+        return ids
+    }
+
+    private func check(_ checksum: UInt64, of path: String) throws(Failure) {
+        let file = path.split(separator: "/").last.map(String.init) ?? path
+        guard checksums[file] == Checksum.text(checksum) else {
+            throw damaged("does not match its checksum in \(ModelFile.description)", at: path)
+        }
+    }
+
+    private func damaged(_ what: String, at path: String) -> Failure {
+        Failure(.badData, what, at: path, remedy: "the model is damaged: restore it from a copy, or train again")
+    }
+}

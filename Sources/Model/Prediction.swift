@@ -1,0 +1,79 @@
+// Why: what a model says of a user and an item,
+//
+//     r(user, item) = intercept + u_user . v_item
+//
+// and the best items by it. The product is summed in double in one fixed order, so that a prediction is the same
+// number wherever it is computed, and evaluation and recommendation never disagree.
+
+import ArrayFiles
+
+/// An item with its predicted rating.
+public struct ScoredItem: Sendable, Hashable {
+    /// The item's row.
+    public var item: Int
+    /// Its predicted rating.
+    public var score: Double
+
+    public init(item: Int, score: Double) {
+        self.item = item
+        self.score = score
+    }
+
+    /// Whether it comes before `other`: by falling score, and by row where scores are equal.
+    func precedes(_ other: ScoredItem) -> Bool {
+        score != other.score ? score > other.score : item < other.item
+    }
+}
+
+extension FactorModel {
+    /// The predicted rating of `item` by `user`, both rows; always finite.
+    ///
+    /// A user or an item that the model does not know is nil, and the prediction is then the intercept.
+    public func predict(user: Int?, item: Int?) -> Double {
+        guard let user, let item else { return intercept }
+        return intercept + product(of: userFactors.row(user, rank), and: itemFactors.row(item, rank))
+    }
+
+    /// The items with the highest predictions for `user`, best first; among equals the lower row first.
+    ///
+    /// Exact: every item is scored. O(items x rank + items x log count) time, `count` items of memory.
+    /// - Parameters:
+    ///   - user: the user's row.
+    ///   - count: how many to return at most.
+    ///   - excluded: rows of items to leave out.
+    public func topItems(for user: Int, count: Int, excluding excluded: Set<Int> = []) -> [ScoredItem] {
+        var best = BestItems(capacity: count)
+        let factors = userFactors.row(user, rank)
+        for item in 0..<itemCount where !excluded.contains(item) {
+            best.offer(
+                ScoredItem(item: item, score: intercept + product(of: factors, and: itemFactors.row(item, rank))))
+        }
+        return best.sorted()
+    }
+}
+
+extension ArrayView<Float> {
+    /// Row `row` of a matrix with `rank` columns.
+    @inline(__always)
+    fileprivate func row(_ row: Int, _ rank: Int) -> UnsafeBufferPointer<Float> {
+        UnsafeBufferPointer(rebasing: elements[row * rank..<(row + 1) * rank])
+    }
+}
+
+/// The product of two vectors of equal length, in four interleaved sums of doubles.
+private func product(of a: UnsafeBufferPointer<Float>, and b: UnsafeBufferPointer<Float>) -> Double {
+    var sums = SIMD4<Double>.zero
+    var index = 0
+    while index + 4 <= a.count {
+        let left = SIMD4<Double>(Double(a[index]), Double(a[index + 1]), Double(a[index + 2]), Double(a[index + 3]))
+        let right = SIMD4<Double>(Double(b[index]), Double(b[index + 1]), Double(b[index + 2]), Double(b[index + 3]))
+        sums += left * right
+        index += 4
+    }
+    var rest = 0.0
+    while index < a.count {
+        rest += Double(a[index]) * Double(b[index])
+        index += 1
+    }
+    return (sums[0] + sums[2]) + (sums[1] + sums[3]) + rest
+}
