@@ -8,7 +8,7 @@ struct MF: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "mf",
         abstract: "Factorizes rating matrices of any size with alternating least squares.",
-        subcommands: [])
+        subcommands: [TrainCommand.self])
 
     static func main() async { await runCommand(MF.self) }
 }

@@ -1,0 +1,145 @@
+// Why: a person wants to see that it goes on, how fast, and whether the fit gets better. On a terminal there is one
+// live line for the present half-step and a table of sweeps; elsewhere the same in plain log lines.
+
+import Cluster
+import Foundation
+import Logging
+import Ratings
+import Training
+
+/// Shows the events of a job on standard error.
+public final class ProgressView {
+    private let logger: Logger
+    private let isTerminal: Bool
+    private let sweeps: Int
+    private let hasHoldout: Bool
+    private let clock = ContinuousClock()
+    private var halfStepBegan: ContinuousClock.Instant
+    private var lastDrawn: ContinuousClock.Instant?
+    private var hasTableHead = false
+
+    private static let drawInterval = Duration.milliseconds(100)
+    private static let barWidth = 24
+    private static let clearLine = "\r\u{1B}[K"
+
+    /// - Parameters:
+    ///   - sweeps: the most sweeps of the job.
+    ///   - isTerminal: whether standard error is one.
+    public init(logger: Logger, sweeps: Int, hasHoldout: Bool, isTerminal: Bool = isatty(STDERR_FILENO) == 1) {
+        self.logger = logger
+        self.sweeps = sweeps
+        self.hasHoldout = hasHoldout
+        self.isTerminal = isTerminal
+        halfStepBegan = clock.now
+    }
+
+    /// Shows an event.
+    public func show(_ event: JobEvent) {
+        switch event {
+        case .workerJoined(let name, let threads, let mapsStore, let workers):
+            let source = mapsStore ? "maps the store" : "is sent its ratings"
+            log(.info, "worker \(name) joined: \(threads) threads, \(source); \(workers) workers")
+        case .workerLeft(let name, let reason, let workers):
+            log(.warning, "worker \(name) left: \(reason); its blocks go to others; \(workers) workers remain")
+        case .workerRefused(let name, let reason): log(.warning, "worker \(name) refused: \(reason)")
+        case .warning(let text): log(.warning, text)
+        case .halfStepBegan:
+            halfStepBegan = clock.now
+            lastDrawn = nil
+        case .halfStepProgressed(let halfStep, let rows, let total): draw(halfStep, rows, total)
+        case .halfStepEnded(let halfStep, let objective, let seconds):
+            logger.debug(
+                "half-step ended",
+                metadata: [
+                    "sweep": "\(halfStep.sweep)", "side": "\(halfStep.side)", "objective": "\(objective.value)",
+                    "seconds": "\(seconds)",
+                ])
+        case .sweepEnded(let record): isTerminal ? row(record) : line(record)
+        }
+    }
+
+    /// Takes the live line away.
+    public func finish() { if isTerminal { write(Self.clearLine) } }
+
+    private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+
+    private func log(_ level: Logger.Level, _ text: String) {
+        if isTerminal, level >= logger.logLevel { write(Self.clearLine) }
+        logger.log(level: level, "\(text)")
+    }
+
+    // MARK: Terminal
+
+    private func draw(_ halfStep: HalfStep, _ rows: Int, _ total: Int) {
+        guard isTerminal else { return }
+        let now = clock.now
+        if let lastDrawn, now - lastDrawn < Self.drawInterval, rows < total { return }
+        lastDrawn = now
+        let seconds = max((now - halfStepBegan) / .seconds(1), 1e-9)
+        let fraction = Double(rows) / Double(max(total, 1))
+        let filled = Int(fraction * Double(Self.barWidth))
+        let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: Self.barWidth - filled)
+        let rate = Double(rows) / seconds
+        let left = Double(total - rows) / max(rate, 1e-9)
+        write(
+            Self.clearLine + "sweep \(halfStep.sweep)/\(sweeps) \(halfStep.side)s [\(bar)] \(Int(fraction * 100))% "
+                + "\(Self.rate(rate)) rows/s ETA \(Self.clockTime(left))")
+    }
+
+    private func row(_ record: SweepRecord) {
+        var columns = ["sweep", "objective", "train RMSE"]
+        var cells = [
+            "\(record.sweep)", Self.decimal(record.objective, 1), Self.decimal(record.trainRMSE, 4),
+        ]
+        if hasHoldout {
+            columns.append("held-out RMSE")
+            cells.append(record.validationRMSE.map { Self.decimal($0, 4) } ?? "-")
+        }
+        columns += ["users s", "items s", "workers"]
+        cells += [
+            Self.decimal(record.userSeconds, 2), Self.decimal(record.itemSeconds, 2), "\(record.workers)",
+        ]
+        func line(_ texts: [String]) -> String {
+            zip(texts, columns).map { text, column in
+                String(repeating: " ", count: max(0, max(column.count, 9) - text.count)) + text
+            }.joined(separator: "  ")
+        }
+        if !hasTableHead {
+            hasTableHead = true
+            write(Self.clearLine + line(columns) + "\n")
+        }
+        write(Self.clearLine + line(cells) + "\n")
+    }
+
+    // MARK: Plain
+
+    private func line(_ record: SweepRecord) {
+        let heldOut = record.validationRMSE.map { ", held-out RMSE \(Self.decimal($0, 4))" } ?? ""
+        logger.info(
+            """
+            sweep \(record.sweep): objective \(Self.decimal(record.objective, 1)), \
+            train RMSE \(Self.decimal(record.trainRMSE, 4))\(heldOut), \
+            \(Self.decimal(record.userSeconds, 2)) s users, \(Self.decimal(record.itemSeconds, 2)) s items, \
+            \(record.workers) workers
+            """)
+    }
+
+    // MARK: Numbers
+
+    /// `value` with `places` decimal places.
+    static func decimal(_ value: Double, _ places: Int) -> String { String(format: "%.\(places)f", value) }
+
+    static func rate(_ rate: Double) -> String {
+        switch rate {
+        case 1e6...: decimal(rate / 1e6, 1) + "M"
+        case 1e3...: decimal(rate / 1e3, 1) + "k"
+        default: decimal(rate, 0)
+        }
+    }
+
+    static func clockTime(_ seconds: Double) -> String {
+        guard seconds.isFinite, seconds < 360_000 else { return "--:--" }
+        let whole = Int(seconds.rounded(.up))
+        return String(format: "%d:%02d", whole / 60, whole % 60)
+    }
+}

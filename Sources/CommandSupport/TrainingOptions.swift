@@ -1,0 +1,63 @@
+// Why: `mf train` and `mf-coordinator` take the same options for the same job.
+
+import ArgumentParser
+import Failures
+import LeastSquares
+import Training
+
+extension RegularizationScaling: ExpressibleByArgument {}
+extension SolverKind: ExpressibleByArgument {}
+
+/// The options that determine a model, and where its ratings and it are.
+public struct TrainingOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("A store that `mf import` wrote, or a rating file.", valueName: "store-or-file"))
+    public var ratings: String
+
+    @Option(help: ArgumentHelp("Where to put the model; an older model there is replaced.", valueName: "dir"))
+    public var model: String
+
+    @Option(help: ArgumentHelp("Factors of each user and item.", valueName: "d"))
+    public var rank = JobConfiguration().rank
+
+    @Option(help: ArgumentHelp("Weight of the factors' squares in the objective.", valueName: "lambda"))
+    public var regularization = JobConfiguration().regularization
+
+    @Option(help: "How the regularization of a row grows with its ratings: not at all, or with their count.")
+    public var regularizationScaling = JobConfiguration().regularizationScaling
+
+    @Option(help: "How a row is solved.")
+    public var solver = JobConfiguration().solver
+
+    @Flag(inversion: .prefixedNo, help: "Subtract the mean of the ratings before the fit.")
+    public var center = JobConfiguration().center
+
+    @Option(help: ArgumentHelp("The most sweeps.", valueName: "n"))
+    public var sweeps = JobConfiguration().sweeps
+
+    @Option(help: ArgumentHelp("Stop when a sweep lowers the objective by less than this part of it; 0: never.", valueName: "fraction"))
+    public var tolerance = JobConfiguration().tolerance
+
+    @Option(help: ArgumentHelp("Seed of the initial factors.", valueName: "n"))
+    public var seed = JobConfiguration().seed
+
+    @Flag(help: "Print the result as one JSON object.")
+    public var json = false
+
+    public init() {}
+
+    /// - Throws: a ``Failure`` of kind `usage`.
+    public func configuration() throws(Failure) -> JobConfiguration {
+        let configuration = JobConfiguration(
+            rank: rank, regularization: regularization, regularizationScaling: regularizationScaling, solver: solver,
+            center: center, sweeps: sweeps, tolerance: tolerance, seed: seed)
+        try configuration.validate()
+        return configuration
+    }
+}
+
+/// Requires a count of workers or threads that can be.
+public func requireCount(_ count: Int, atMost maximum: Int, option: String) throws(Failure) {
+    guard (1...maximum).contains(count) else {
+        throw Failure(.usage, "the number is \(count)", at: option, remedy: "give 1 to \(maximum)")
+    }
+}

@@ -1,0 +1,95 @@
+// Why: what `mf train` and `mf-coordinator` do with a job is the same: check everything that can be checked before
+// the work begins, run the coordinator, show its progress, write the model, report.
+
+import ArrayFiles
+import Cluster
+import ClusterRuntime
+import Failures
+import Foundation
+import Logging
+import Model
+import Ratings
+import Synchronization
+import Training
+
+/// A job from its ratings to its model on disk.
+public struct TrainingRun: Sendable {
+    public let configuration: JobConfiguration
+    public let store: RatingStore
+    /// Where the model goes.
+    public let destination: String
+
+    /// - Throws: a ``Failure`` when the ratings cannot be read, or something foreign stands where the model is to go.
+    public init(_ options: TrainingOptions) throws(Failure) {
+        configuration = try options.configuration()
+        destination = options.model
+        try DirectoryReplacement.refuseForeign(destination, marker: FactorModel.marker)
+        store = try RatingStore.open(options.ratings)
+    }
+
+    /// What a finished job reports; `--json` prints it.
+    public struct Report: Encodable, Sendable {
+        public var model: String
+        public var users: Int
+        public var items: Int
+        public var ratings: Int
+        public var sweeps: Int
+        public var converged: Bool
+        public var objective: Double
+        public var trainRMSE: Double
+        public var validationRMSE: Double?
+        public var seconds: Double
+
+        enum CodingKeys: String, CodingKey {
+            case model, users, items, ratings, sweeps, converged, objective, seconds
+            case trainRMSE = "train_rmse"
+            case validationRMSE = "validation_rmse"
+        }
+    }
+
+    /// Runs the job on `coordinator` and writes the model.
+    /// - Throws: a ``Failure``; of kind `tryAgain` when the job was stopped.
+    public func run(
+        _ coordinator: CoordinatorRuntime, stop: StopRequest, logger: Logger
+    ) throws(Failure) -> Report {
+        let clock = ContinuousClock()
+        let began = clock.now
+        let view = ProgressView(logger: logger, sweeps: configuration.sweeps, hasHoldout: store.holdout != nil)
+        let completion = try coordinator.run(configuration, store: store, stop: stop) { view.show($0) }
+        view.finish()
+        for (reason, count) in completion.dropped.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            logger.notice("messages not acted on: \(count) \(reason.rawValue)")
+        }
+        switch completion.outcome {
+        case .failed(let failure): throw failure
+        case .stopped(let reason):
+            throw Failure(.tryAgain, "stopped by \(reason) before the model was finished", remedy: "start it again")
+        case .done(let factors, let sweeps, let converged):
+            try FactorModel.write(
+                to: destination, configuration: configuration, intercept: Double(completion.solver.intercept),
+                kernelLevel: completion.kernelLevel.rawValue, storeFingerprint: store.fingerprint,
+                converged: converged, userIDs: store.userIDs, itemIDs: store.itemIDs, sweeps: sweeps,
+                userFactors: factors.user.map(\.floats), itemFactors: factors.item.map(\.floats))
+            let last = sweeps[sweeps.count - 1]
+            return Report(
+                model: destination, users: store.userIDs.count, items: store.itemIDs.count,
+                ratings: store.ratings.count, sweeps: sweeps.count, converged: converged, objective: last.objective,
+                trainRMSE: last.trainRMSE, validationRMSE: last.validationRMSE,
+                seconds: (clock.now - began) / .seconds(1))
+        }
+    }
+}
+
+extension TrainingRun.Report {
+    /// Prints the report to standard output, for a person or as JSON.
+    public func print(asJSON: Bool) throws {
+        if asJSON { return try printJSON(self) }
+        let heldOut = validationRMSE.map { ", held-out RMSE \(ProgressView.decimal($0, 4))" } ?? ""
+        Swift.print(
+            """
+            \(model): \(sweeps) sweeps, \(converged ? "converged" : "not converged yet"), \
+            objective \(ProgressView.decimal(objective, 1)), train RMSE \(ProgressView.decimal(trainRMSE, 4))\(heldOut), \
+            \(ProgressView.decimal(seconds, 1)) s
+            """)
+    }
+}

@@ -1,0 +1,67 @@
+// Why: the process that runs a job over workers, on this host or others.
+
+import ArgumentParser
+import Cluster
+import ClusterRuntime
+import CommandSupport
+import Failures
+import Foundation
+import ZeroMQ
+
+@main
+struct CoordinatorCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "mf-coordinator",
+        abstract: "Trains a model over worker processes.",
+        discussion: """
+            Waits for workers, gives them blocks of users and items in turn, and writes the model. Workers may join
+            and leave at any time; the model is the same, byte for byte.
+
+            Example:
+              mf-coordinator --ratings store --model model --rank 64 --listen tcp://127.0.0.1:5555 --min-workers 2
+              mf-worker --coordinator tcp://127.0.0.1:5555      (twice, in other terminals)
+            """)
+
+    @OptionGroup var training: TrainingOptions
+
+    @Option(help: ArgumentHelp("Where workers connect: tcp://HOST:PORT (port * for a free one) or ipc://PATH.", valueName: "endpoint"))
+    var listen = "tcp://127.0.0.1:5555"
+
+    @Option(help: ArgumentHelp("Begin when so many workers are there.", valueName: "n"))
+    var minWorkers = 1
+
+    @Option(help: ArgumentHelp("Fail after so long without any worker.", valueName: "seconds"))
+    var workerTimeout = 300
+
+    @Flag(help: "Listen where other machines can connect, although nothing authenticates them.")
+    var insecure = false
+
+    @OptionGroup var logging: LoggingOptions
+
+    static func main() async { await runCommand(CoordinatorCommand.self) }
+
+    func run() async throws {
+        try requireCount(minWorkers, atMost: Limits.workerCount, option: "--min-workers")
+        try requireCount(workerTimeout, atMost: 1_000_000, option: "--worker-timeout")
+        let logger = logging.makeLogger("mf-coordinator")
+        let run = try TrainingRun(training)
+        let options = CoordinatorRuntime.Options(
+            listen: try Endpoint(listen), isInsecure: insecure,
+            settings: CoordinatorSettings(minWorkers: minWorkers, workerTimeout: .seconds(workerTimeout)))
+        if insecure { logger.warning("--insecure: whoever can connect to \(listen) can take part in this job") }
+        let stop = try StopRequest()
+        let trap = SignalTrap { stop.stop(reason: $0) }
+        let context = try Context()
+        do {
+            let report = try await onDedicatedThread(named: "coordinator") { () throws(Failure) in
+                let coordinator = try CoordinatorRuntime(options, context: context)
+                logger.info("listening on \(coordinator.endpoint)")
+                return try run.run(coordinator, stop: stop, logger: logger)
+            }
+            try report.print(asJSON: training.json)
+        } catch let failure where trap.received != nil {
+            logger.notice("\(failure)")
+            throw ExitCode(SignalTrap.exitCode(of: trap.received!))
+        }
+    }
+}

@@ -1,0 +1,62 @@
+// Why: the process that solves blocks for a coordinator, on this host or another.
+
+import ArgumentParser
+import ClusterRuntime
+import CommandSupport
+import Failures
+import Foundation
+import ZeroMQ
+
+@main
+struct WorkerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "mf-worker",
+        abstract: "Solves blocks of factors for a coordinator, until the job is over.",
+        discussion: """
+            Start any number, on any hosts, before or after the coordinator. A worker that finds the coordinator's
+            store under the same path maps it; the others are sent their ratings.
+
+            Example:
+              mf-worker --coordinator tcp://127.0.0.1:5555 --threads 8
+            """)
+
+    @Option(help: ArgumentHelp("Where mf-coordinator listens.", valueName: "endpoint"))
+    var coordinator: String
+
+    @Option(help: ArgumentHelp("Threads that solve rows; as many as the host has cores by default.", valueName: "n"))
+    var threads = ProcessInfo.processInfo.activeProcessorCount
+
+    @Option(help: ArgumentHelp("Give up after so long without a word from the coordinator.", valueName: "seconds"))
+    var coordinatorTimeout = 60
+
+    @Flag(inversion: .prefixedNo, help: "Map the coordinator's store where it can be opened here.")
+    var mapStore = true
+
+    @OptionGroup var logging: LoggingOptions
+
+    static func main() async { await runCommand(WorkerCommand.self) }
+
+    func run() async throws {
+        try requireCount(threads, atMost: 4096, option: "--threads")
+        try requireCount(coordinatorTimeout, atMost: 1_000_000, option: "--coordinator-timeout")
+        let logger = logging.makeLogger("mf-worker")
+        let stop = try StopRequest()
+        let trap = SignalTrap { stop.stop(reason: $0) }
+        let options = WorkerRuntime.Options(
+            coordinator: try Endpoint(coordinator), threads: threads,
+            coordinatorTimeout: .seconds(coordinatorTimeout),
+            name: "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)",
+            mayMapStore: mapStore)
+        let context = try Context()
+        let ending = try await onDedicatedThread(named: "worker") { () throws(Failure) in
+            try WorkerRuntime(options, context: context, stop: stop, logger: logger).run()
+        }
+        switch ending {
+        case .finished(_, let reason): logger.info("the job is over: \(reason)")
+        case .refused(let reason):
+            throw Failure(.unavailable, "the coordinator refused this worker: \(reason)", at: coordinator)
+        case .interrupted:
+            throw ExitCode(SignalTrap.exitCode(of: trap.received ?? SIGTERM))
+        }
+    }
+}

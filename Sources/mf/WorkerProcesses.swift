@@ -1,0 +1,107 @@
+// Why: `mf train` starts its own workers, and they must never outlive it or be left unnoticed when they die.
+
+import ClusterRuntime
+import Failures
+import Foundation
+import Logging
+import Subprocess
+
+/// The worker processes of one `mf train`.
+struct WorkerProcesses {
+    private let executable: String
+    private let arguments: [String]
+    private let count: Int
+
+    /// How long a worker waits for the coordinator, which is this process, before it ends itself: should this
+    /// process be killed, its workers do not stay behind.
+    private static let coordinatorTimeoutSeconds = 15
+    /// How long the workers have to end by themselves once the job is over.
+    private static let farewellSeconds = 5
+
+    init(count: Int, threads: Int, endpoint: String, logLevel: Logger.Level) throws(Failure) {
+        self.count = count
+        let folder = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+        executable = folder.appendingPathComponent("mf-worker").path
+        guard FileManager.default.isExecutableFile(atPath: executable) else {
+            throw Failure(
+                .unavailable, "the worker program is missing", at: executable,
+                remedy: "build or install mf-worker beside mf")
+        }
+        // Workers say at the least level of warning what the coordinator would not know.
+        let level = max(logLevel, .notice)
+        arguments = [
+            "--coordinator", endpoint, "--threads", "\(threads)", "--coordinator-timeout",
+            "\(Self.coordinatorTimeoutSeconds)", "--log-level", level.rawValue,
+        ]
+    }
+
+    /// Runs the workers as long as `body` runs.
+    ///
+    /// When `body` returns they have been told to end by the coordinator; one that does not is terminated. When all
+    /// of them end before, `stop` ends the coordinator.
+    func whileRunning<Result: Sendable>(
+        stop: StopRequest, logger: Logger, _ body: @escaping @Sendable () async throws(Failure) -> Result
+    ) async throws -> Result {
+        return try await withThrowingTaskGroup(of: Event<Result>.self) { group in
+            for _ in 0..<count { group.addTask { .workerEnded(try await runWorker()) } }
+            group.addTask {
+                do throws(Failure) { return .done(.success(try await body())) } catch { return .done(.failure(error)) }
+            }
+            var remaining = count
+            var isAbandoned = false
+            var outcome: Swift.Result<Result, Failure>?
+            for try await event in group {
+                switch event {
+                case .done(let result):
+                    outcome = result
+                    if remaining == 0 { break }
+                    group.addTask {
+                        try? await Task.sleep(for: .seconds(Self.farewellSeconds))
+                        return .timeUp
+                    }
+                case .timeUp: group.cancelAll()
+                case .workerEnded(let status):
+                    remaining -= 1
+                    if outcome == nil {
+                        logger.warning("a worker process ended: \(status)")
+                        if remaining == 0 {
+                            isAbandoned = true
+                            stop.stop(reason: "the end of every worker process")
+                        }
+                    } else if remaining == 0 {
+                        group.cancelAll()
+                    }
+                }
+            }
+            if isAbandoned {
+                throw Failure(
+                    .unavailable, "every worker process ended before the model was finished",
+                    remedy: "see what they said above")
+            }
+            return try outcome!.get()
+        }
+    }
+
+    private func runWorker() async throws -> String {
+        var options = PlatformOptions()
+        // Out of the terminal's foreground group: Ctrl-C reaches mf alone, which tells its workers.
+        options.processGroupID = 0
+        options.teardownSequence = [.send(signal: .terminate, allowedDurationToNextStep: .seconds(2))]
+        do {
+            let result = try await Subprocess.run(
+                .path(.init(executable)), arguments: Arguments(arguments), platformOptions: options, input: .none,
+                output: .currentStandardError, error: .currentStandardError)
+            return "\(result.terminationStatus)"
+        } catch let error as SubprocessError {
+            return "could not be run: \(error)"
+        }
+    }
+}
+
+/// What can happen while workers run.
+private enum Event<Result: Sendable>: Sendable {
+    case workerEnded(String)
+    case done(Swift.Result<Result, Failure>)
+    /// The workers have had the time to end by themselves.
+    case timeUp
+}
