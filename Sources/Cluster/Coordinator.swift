@@ -276,7 +276,9 @@ public struct Coordinator {
         guard workers[id]!.standing == .welcomed else { return drop(.stale) }
         workers[id]!.standing = .ready(mapsStore: mapsStore)
         for side in Side.allCases {
-            for block in factors[side].indices { workers[id]!.lack(side, block) }
+            for (block, factors) in factors[side].enumerated() where factors.payload != nil {
+                workers[id]!.lack(side, block)
+            }
         }
         let hello = workers[id]!.hello
         actions.append(
@@ -293,7 +295,7 @@ public struct Coordinator {
             guard block < data.plan[side].count else { return drop(.malformed) }
             workers[id]!.resendRatings(side, block)
         case .factors(let side, let block):
-            guard block < data.plan[side].count else { return drop(.malformed) }
+            guard block < data.plan[side].count, factors[side][block].payload != nil else { return drop(.malformed) }
             workers[id]!.lack(side, block)
         }
         supply(id, now)
@@ -401,7 +403,7 @@ public struct Coordinator {
     // MARK: The end
 
     private mutating func finish(converged: Bool, _ now: Duration) {
-        let payloads = factors.map { blocks in blocks.map { $0.versionAndPayload.1! } }
+        let payloads = factors.map { blocks in blocks.map { $0.payload! } }
         end(.done(factors: payloads, sweeps: sweeps, converged: converged), .done, "the model is finished", now)
     }
 

@@ -108,18 +108,16 @@ struct WorkerLedger {
         return nil
     }
 
-    private mutating func nextFactors(_ side: Side, _ factors: BySide<[FactorBlock]>) -> (CoordinatorMessage, Payload?)? {
-        while let block = lacking[side].popFirst() {
-            let (version, payload) = factors[side][block].versionAndPayload
-            // The initial factors every worker makes itself.
-            guard let payload else { continue }
-            credit -= 1
-            return (.factors(side, block: block, version: version), payload)
+    private mutating func nextFactors(_ side: Side, _ factors: BySide<[FactorBlock]>) -> (CoordinatorMessage, Payload?) {
+        let block = lacking[side].removeFirst()
+        guard case .solved(let version, let payload) = factors[side][block] else {
+            preconditionFailure("initial factors are not sent: every worker makes them itself")
         }
-        return nil
+        credit -= 1
+        return (.factors(side, block: block, version: version), payload)
     }
 
-    private mutating func nextRatings(_ side: Side, _ block: Int, _ data: JobData) -> (CoordinatorMessage, Payload?)? {
+    private mutating func nextRatings(_ side: Side, _ block: Int, _ data: JobData) -> (CoordinatorMessage, Payload?) {
         if transfer == nil || transfer!.side != side || transfer!.block != block {
             // A transfer that is broken off, because its block went to another worker, begins anew if need be.
             transfer = (side, block, data.block(side, block).encoded(), 0)
@@ -150,10 +148,5 @@ enum FactorBlock {
     case initial
     case solved(version: Int, Payload)
 
-    var versionAndPayload: (Int, Payload?) {
-        switch self {
-        case .initial: (0, nil)
-        case .solved(let version, let payload): (version, payload)
-        }
-    }
+    var payload: Payload? { if case .solved(_, let payload) = self { payload } else { nil } }
 }

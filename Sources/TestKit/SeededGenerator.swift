@@ -1,12 +1,10 @@
-// Why: random tests must be repeatable, so their numbers come from a seed that they print when they fail.
+// Why: whatever is random in a test comes from a seed that the test prints, so that a failure can be replayed.
 
-/// SplitMix64 (Steele, Lea & Flood 2014): the same seed gives the same numbers on every machine.
+/// SplitMix64 (Steele, Lea and Flood 2014).
 public struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
-    public init(seed: UInt64) {
-        state = seed
-    }
+    public init(seed: UInt64) { state = seed }
 
     public mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15

@@ -1,0 +1,297 @@
+// Why: the coordinator and its workers in one process and one thread, over a network in which a seed decides what
+// happens next: which message arrives, which solver gets on, who crashes. Every message goes through the codec. Two
+// runs with one seed are the same, and all runs must give the same factors.
+
+import Cluster
+import Failures
+import LeastSquares
+import Ratings
+import Training
+
+/// A simulated job.
+public struct SimulatedCluster {
+    /// What is simulated.
+    public struct Scenario: Sendable {
+        public var configuration: JobConfiguration
+        public var data: JobData
+        public var seed: UInt64
+        public var workers: Int
+        /// Threads of each worker's solver.
+        public var threads: Int
+        /// How many workers crash, each after a number of solved blocks drawn at random. Each is replaced by a new one if `replacesCrashed`.
+        public var crashes: Int
+        public var replacesCrashed: Bool
+        /// One in so many payloads to a worker is damaged on the way; nil for none.
+        public var damagesOneIn: Int?
+
+        public init(
+            configuration: JobConfiguration, data: JobData, seed: UInt64, workers: Int, threads: Int = 1,
+            crashes: Int = 0, replacesCrashed: Bool = false, damagesOneIn: Int? = nil
+        ) {
+            self.configuration = configuration
+            self.data = data
+            self.seed = seed
+            self.workers = workers
+            self.threads = threads
+            self.crashes = crashes
+            self.replacesCrashed = replacesCrashed
+            self.damagesOneIn = damagesOneIn
+        }
+    }
+
+    /// How a simulated job went.
+    public struct Result: Sendable {
+        public var outcome: JobOutcome
+        /// Every objective, half-step by half-step.
+        public var objectives: [Objective] = []
+        public var crashed = 0
+        public var damaged = 0
+        /// Most payload bytes that were under way to one worker.
+        public var mostBytesUnderWay = 0
+    }
+
+    /// The simulation did not end.
+    public struct Stuck: Error, CustomStringConvertible {
+        public let seed: UInt64
+        public var description: String { "the simulated job does not end: seed \(seed)" }
+    }
+
+    /// A message on its way.
+    private struct Letter {
+        let header: [UInt8]
+        let payload: Payload?
+
+        init(_ parcel: Parcel<some WireMessage>) {
+            header = parcel.header
+            payload = parcel.payload
+        }
+
+        func open<Message>(as type: Message.Type) throws(WireError) -> Parcel<Message> {
+            let copy = header
+            var outcome: Swift.Result<Parcel<Message>, WireError>!
+            copy.withUnsafeBytes { bytes in
+                do throws(WireError) { outcome = .success(try Parcel(header: bytes, payload: payload)) } catch {
+                    outcome = .failure(error)
+                }
+            }
+            return try outcome.get()
+        }
+    }
+
+    private struct Member {
+        let id: WorkerID
+        var machine: Worker
+        let mapsStore: Bool
+        var memory: WorkerMemory?
+        var toPrepare: JobDescription?
+        var tasks: [WorkerMemory.Task] = []
+        var inbox: [Letter] = []
+        var outbox: [Letter] = []
+    }
+
+    private static let timeLimit = Duration.seconds(600)
+
+    private let scenario: Scenario
+    private var generator: SeededGenerator
+    private var now = Duration.zero
+    private var coordinator: Coordinator
+    private var members: [Member] = []
+    private var nextID: UInt8 = 1
+    private var result = Result(outcome: .stopped(reason: ""))
+    private var hasEnded = false
+    /// Blocks whose results the coordinator has taken.
+    private var solvedCount = 0
+
+    /// Runs a scenario to its end.
+    public static func run(_ scenario: Scenario) throws -> Result {
+        var cluster = SimulatedCluster(scenario)
+        return try cluster.run()
+    }
+
+    private init(_ scenario: Scenario) {
+        self.scenario = scenario
+        generator = SeededGenerator(seed: scenario.seed)
+        coordinator = Coordinator(
+            configuration: scenario.configuration,
+            settings: CoordinatorSettings(minWorkers: scenario.workers), data: scenario.data,
+            mean: scenario.data.mean, storePath: "store", storeFingerprint: "fingerprint",
+            envelope: Envelope(job: 7, epoch: 1), now: .zero)
+        for _ in 0..<scenario.workers { join() }
+    }
+
+    private mutating func join() {
+        let settings = WorkerSettings(
+            name: "worker \(nextID)", threads: scenario.threads, kernelLevels: KernelLevel.available.map(\.rawValue))
+        members.append(
+            Member(
+                id: WorkerID([nextID]), machine: Worker(settings: settings, now: now),
+                mapsStore: Bool.random(using: &generator)))
+        nextID += 1
+    }
+
+    // MARK: Time
+
+    private mutating func run() throws -> Result {
+        let blockCount = scenario.configuration.sweeps * (scenario.data.plan.user.count + scenario.data.plan.item.count)
+        var crashMoments = (0..<scenario.crashes).map { _ in Int.random(in: 0..<blockCount, using: &generator) }.sorted()
+        while !hasEnded {
+            while let moment = crashMoments.first, moment <= solvedCount {
+                crashMoments.removeFirst()
+                crash()
+            }
+            // Heartbeats go on for ever, so it is time that tells whether the job does.
+            guard now < Self.timeLimit else { throw Stuck(seed: scenario.seed) }
+            now += try step() ? .microseconds(Int.random(in: 1...2000, using: &generator)) : .milliseconds(200)
+            perform(coordinator.tick(now: now))
+            for index in members.indices.reversed() { try perform(members[index].machine.tick(now: now), by: index) }
+        }
+        return result
+    }
+
+    private mutating func crash() {
+        let index = Int.random(in: members.indices, using: &generator)
+        let member = members.remove(at: index)
+        result.crashed += 1
+        // Half the time the broken connection is noticed at once; else only the silence is.
+        if Bool.random(using: &generator) {
+            perform(coordinator.sendFailed(to: member.id, reason: "crashed", now: now))
+        }
+        if scenario.replacesCrashed { join() }
+    }
+
+    /// Lets one thing happen, drawn at random from those that can.
+    /// - Returns: false when nothing can.
+    private mutating func step() throws -> Bool {
+        var choices: [(inout SimulatedCluster) throws -> Void] = []
+        for (index, member) in members.enumerated() {
+            if !member.inbox.isEmpty { choices.append { try $0.deliverToWorker(index) } }
+            if !member.outbox.isEmpty { choices.append { $0.deliverToCoordinator(index) } }
+            if member.toPrepare != nil { choices.append { try $0.prepare(index) } }
+            if !member.tasks.isEmpty { choices.append { try $0.solve(index) } }
+        }
+        guard let choice = choices.randomElement(using: &generator) else { return false }
+        try choice(&self)
+        return true
+    }
+
+    // MARK: Events
+
+    private mutating func deliverToWorker(_ index: Int) throws {
+        let letter = members[index].inbox.removeFirst()
+        let isDamaged =
+            letter.payload != nil
+            && scenario.damagesOneIn.map { Int.random(in: 0..<$0, using: &generator) == 0 } ?? false
+        do throws(WireError) {
+            if isDamaged {
+                result.damaged += 1
+                throw WireError("damaged")
+            }
+            let parcel = try letter.open(as: CoordinatorMessage.self)
+            try? perform(members[index].machine.receive(parcel, now: now), by: index)
+        } catch {
+            try? perform(members[index].machine.receiveMalformed(hadPayload: letter.payload != nil, now: now), by: index)
+        }
+    }
+
+    private mutating func deliverToCoordinator(_ index: Int) {
+        let letter = members[index].outbox.removeFirst()
+        let id = members[index].id
+        do throws(WireError) {
+            perform(coordinator.receive(try letter.open(as: WorkerMessage.self), from: id, now: now))
+        } catch {
+            perform(coordinator.receiveMalformed(error, from: id, now: now))
+        }
+    }
+
+    private mutating func prepare(_ index: Int) throws {
+        let job = members[index].toPrepare!
+        members[index].toPrepare = nil
+        let mapsStore = members[index].mapsStore
+        members[index].memory = try WorkerMemory(
+            job: job, threads: scenario.threads, data: mapsStore ? scenario.data : nil)
+        try perform(members[index].machine.prepared(mapsStore: mapsStore, now: now), by: index)
+    }
+
+    private mutating func solve(_ index: Int) throws {
+        let task = members[index].tasks.removeFirst()
+        do throws(Failure) {
+            let (payload, sums) = try members[index].memory!.solve(task)
+            try? perform(
+                members[index].machine.solved(task.halfStep, block: task.block, factors: payload, sums: sums, now: now),
+                by: index)
+        } catch {
+            try? perform(
+                members[index].machine.failed(
+                    WorkerMessage.BlockFailure(
+                        halfStep: task.halfStep, block: task.block, what: error.what, place: error.place,
+                        remedy: error.remedy), now: now), by: index)
+        }
+    }
+
+    // MARK: Actions
+
+    private mutating func perform(_ actions: [Coordinator.Action]) {
+        for action in actions {
+            switch action {
+            case .report(.halfStepEnded(_, let objective, _)): result.objectives.append(objective)
+            case .report(.halfStepProgressed): solvedCount += 1
+            case .report: break
+            case .end(let outcome):
+                result.outcome = outcome
+                hasEnded = true
+            case .send(let id, let message, let payload):
+                // What is sent to a crashed worker is lost.
+                guard let index = members.firstIndex(where: { $0.id == id }) else { continue }
+                members[index].inbox.append(
+                    Letter(Parcel(message, payload: payload, envelope: coordinator.envelope)))
+                let underWay = members[index].inbox.reduce(0) { $0 + ($1.payload?.bytes.count ?? 0) }
+                result.mostBytesUnderWay = max(result.mostBytesUnderWay, underWay)
+            }
+        }
+    }
+
+    private mutating func perform(_ actions: [Worker.Action], by index: Int) throws {
+        for action in actions {
+            switch action {
+            case .send(let message, let payload):
+                members[index].outbox.append(
+                    Letter(Parcel(message, payload: payload, envelope: members[index].machine.presentEnvelope)))
+            case .prepare(let job): members[index].toPrepare = job
+            case .installRatings(let side, let block, let ratings):
+                members[index].memory!.installRatings(side, block: block, ratings)
+            case .installFactors(let side, let block, let payload):
+                members[index].memory!.installFactors(side, block: block, payload)
+            case .solve(let halfStep, let block):
+                members[index].tasks.append(members[index].memory!.task(halfStep, block: block))
+            case .rejoin:
+                members.remove(at: index)
+                join()
+                return
+            case .end:
+                // Refused or finished; the job's end is the coordinator's to tell.
+                members[index].inbox = []
+                members[index].tasks = []
+            }
+        }
+    }
+}
+
+extension JobData {
+    /// The mean of the training ratings, added in row order.
+    public var mean: Double {
+        let count = ratings.count
+        guard count > 0 else { return 0 }
+        return withUnsafeTemporaryAllocation(of: Float.self, capacity: count) { values in
+            ratings.byUser.values.decode(0..<count, minus: 0, to: values.baseAddress!)
+            return values.reduce(0.0) { $0 + Double($1) } / Double(count)
+        }
+    }
+}
+
+extension JobOutcome {
+    /// The bytes of both sides' factors, when the job is done.
+    public var factorBytes: [UInt8]? {
+        guard case .done(let factors, _, _) = self else { return nil }
+        return (factors.user + factors.item).flatMap { Array($0.bytes) }
+    }
+}

@@ -1,0 +1,141 @@
+// Why: what a peer sends is read exactly or refused, and never traps.
+
+import ArrayFiles
+import Cluster
+import LeastSquares
+import Ratings
+import TestKit
+import Testing
+import Training
+
+@Suite struct MessageTests {
+    private static let envelope = Envelope(job: 42, epoch: 3)
+
+    private static let halfStep = HalfStep(index: 5)
+
+    private static let workerMessages: [WorkerMessage] = [
+        .hello(.init(name: "höst:1", threads: 3, kernelLevels: ["portable", "unheard-of"], credit: 8)),
+        .ready(mapsStore: true), .credit(4), .heartbeat(progress: 9, sent: 12), .need(.ratings(.item, block: 3)),
+        .need(.factors(.user, block: 0)),
+        .solved(
+            .init(
+                halfStep: halfStep, block: 2,
+                sums: BlockSums(
+                    squaredError: 1.5, penalty: 2.5, holdoutSquaredError: 0.25, ratingCount: 10, holdoutCount: 1))),
+        .failed(.init(halfStep: halfStep, block: 1, what: "what", place: "place", remedy: "remedy")),
+        .goodbye(reason: "SIGTERM"),
+    ]
+
+    private static let coordinatorMessages: [CoordinatorMessage] = [
+        .welcome(
+            JobDescription(
+                solver: JobConfiguration().solverConfiguration(mean: 3.5), kernelLevel: .portable, seed: 1,
+                plan: BySide(user: BlockPlan(bounds: [0, 3, 9])!, item: BlockPlan(bounds: [0, 5])!), storePath: "/s",
+                storeFingerprint: "f")),
+        .refused(.rejoin, reason: "late"), .refused(.unfit, reason: "no"), .heartbeat(sent: 3),
+        .ratings(.init(side: .item, block: 4, totalByteCount: 100, offset: 50)),
+        .factors(.user, block: 7, version: 2), .solve(halfStep, block: 6), .finish(.done, reason: "done"),
+    ]
+
+    private func reread<Message: WireMessage & Equatable>(_ message: Message, payload: Payload? = nil) throws -> Message {
+        let header = Parcel(message, payload: payload, envelope: Self.envelope).header
+        let parcel: Parcel<Message> = try header.withUnsafeBytes { try Parcel(header: $0, payload: payload) }
+        #expect(parcel.envelope == Self.envelope)
+        return parcel.message
+    }
+
+    @Test(arguments: workerMessages) func workerMessagesAreReadAsWritten(message: WorkerMessage) throws {
+        #expect(try reread(message) == message)
+    }
+
+    @Test(arguments: coordinatorMessages) func coordinatorMessagesAreReadAsWritten(message: CoordinatorMessage) throws {
+        #expect(try reread(message) == message)
+    }
+
+    @Test func payloadsAreCheckedAgainstTheirHeader() throws {
+        let payload = Payload(byteCount: 64) { $0[5] = 9 }
+        let other = Payload(byteCount: 64) { $0[5] = 8 }
+        let header = Parcel(Self.coordinatorMessages[5], payload: payload, envelope: Self.envelope).header
+        func read(_ payload: Payload?) throws {
+            _ = try header.withUnsafeBytes { try Parcel<CoordinatorMessage>(header: $0, payload: payload) }
+        }
+        try read(payload)
+        #expect(throws: WireError("the payload is damaged")) { try read(other) }
+        #expect(throws: WireError("the payload is damaged")) { try read(nil) }
+    }
+
+    /// Every header with one byte changed, or cut at any place, is refused.
+    @Test func damagedHeadersAreRefused() throws {
+        func refuses<Message: WireMessage>(_ header: [UInt8], _ type: Message.Type) -> Bool {
+            header.withUnsafeBytes { (try? Parcel<Message>(header: $0, payload: nil)) == nil }
+        }
+        for message in Self.workerMessages {
+            let header = Parcel(message, envelope: Self.envelope).header
+            for index in header.indices {
+                var damaged = header
+                damaged[index] ^= 0x41
+                #expect(refuses(damaged, WorkerMessage.self))
+                #expect(refuses(Array(header[..<index]), WorkerMessage.self))
+            }
+            #expect(refuses(header, CoordinatorMessage.self))
+        }
+    }
+
+    /// Random bodies under a good checksum: read or refused, but never a trap.
+    @Test func randomBodiesDoNotTrap() throws {
+        var generator = SeededGenerator(seed: 77)
+        var readCount = 0
+        for _ in 0..<20_000 {
+            var header = Array("SWMF".utf8) + [1, 0]
+            let type: UInt16 = .random(in: Bool.random(using: &generator) ? 0...9 : 100...108, using: &generator)
+            header += [UInt8(type & 0xFF), UInt8(type >> 8)]
+            header += [UInt8](repeating: 0, count: 16)
+            let length = Int.random(in: 0...80, using: &generator)
+            header += (0..<length).map { _ in UInt8.random(in: 0...(Bool.random(using: &generator) ? 3 : 255), using: &generator) }
+            header += [UInt8](repeating: 0, count: 16)
+            withUnsafeBytes(of: header.withUnsafeBytes { Checksum.of($0) }.littleEndian) { header += $0 }
+            header.withUnsafeBytes { bytes in
+                if (try? Parcel<WorkerMessage>(header: bytes, payload: nil)) != nil { readCount += 1 }
+                if (try? Parcel<CoordinatorMessage>(header: bytes, payload: nil)) != nil { readCount += 1 }
+            }
+        }
+        // Some must have got past the checks of lengths, or this tests nothing.
+        #expect(readCount > 0)
+    }
+
+    // MARK: Blocks of ratings
+
+    private static func block(_ values: RatingValues? = nil) -> RatingsBlock {
+        let (training, holdout) = SyntheticRatings.planted(users: 30, items: 20, ratings: 200, seed: 4)
+        return RatingsBlock(ratings: training.byItem.slice(3..<9), holdout: holdout.byItem.slice(3..<9))
+    }
+
+    @Test func ratingsTravelWhole() throws {
+        let block = Self.block()
+        let reread = try RatingsBlock(block.encoded(), rowCount: 6, columnCount: 30)
+        for (sent, got) in [(block.ratings, reread.ratings), (block.holdout!, reread.holdout!)] {
+            #expect(sent.count == got.count && sent.count > 0)
+            for row in 0..<6 {
+                #expect(Array(sent.columns.elements[sent.range(of: row)]) == Array(got.columns.elements[got.range(of: row)]))
+            }
+            #expect(Array(sent.values.bytes) == Array(got.values.bytes))
+        }
+    }
+
+    @Test func ratingsThatDoNotFitAreRefused() {
+        let payload = Self.block().encoded()
+        #expect(throws: WireError.self) { try RatingsBlock(payload, rowCount: 5, columnCount: 30) }
+        #expect(throws: WireError.self) { try RatingsBlock(payload, rowCount: 6, columnCount: 29) }
+        for length in stride(from: 0, to: payload.bytes.count, by: 8) {
+            #expect(throws: WireError.self) { try RatingsBlock(payload.slice(0..<length), rowCount: 6, columnCount: 30) }
+        }
+        // Any byte of the structure set to 255 makes an offset, a column or a count wrong, or changes a value.
+        for index in 0..<payload.bytes.count {
+            let damaged = Payload(byteCount: payload.bytes.count) { bytes in
+                bytes.copyMemory(from: payload.bytes)
+                bytes[index] = 255
+            }
+            _ = try? RatingsBlock(damaged, rowCount: 6, columnCount: 30)
+        }
+    }
+}

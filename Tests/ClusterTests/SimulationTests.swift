@@ -1,0 +1,98 @@
+// Why: the promise of the cluster: the same factors, byte for byte, whoever takes part and whoever is lost.
+
+import Cluster
+import Failures
+import LeastSquares
+import TestKit
+import Testing
+import Training
+
+@Suite struct SimulationTests {
+    /// A job of a dozen blocks a side.
+    private static func job(sweeps: Int = 3) -> (JobConfiguration, JobData) {
+        let (training, holdout) = SyntheticRatings.planted(users: 300, items: 200, ratings: 6000, seed: 11)
+        // At rank 96 a row costs a million and more, so that there are many blocks of few rows.
+        let configuration = JobConfiguration(
+            rank: 96, regularization: 0.05, regularizationScaling: .count, sweeps: sweeps, tolerance: 0, seed: 3)
+        return (configuration, JobData(ratings: training, holdout: holdout, rank: configuration.rank))
+    }
+
+    private static let reference: [UInt8]? = {
+        let (configuration, data) = job()
+        return try? SimulatedCluster.run(
+            .init(configuration: configuration, data: data, seed: 0, workers: 1)).outcome.factorBytes
+    }()
+
+    @Test func thereAreManyBlocks() {
+        let (_, data) = Self.job()
+        #expect(data.plan.user.count > 10)
+        #expect(data.plan.item.count > 10)
+    }
+
+    @Test(arguments: [(1, 2), (2, 1), (3, 1), (3, 2), (8, 1)])
+    func factorsDoNotDependOnTheWorkers(workers: Int, threads: Int) throws {
+        let (configuration, data) = Self.job()
+        let result = try SimulatedCluster.run(
+            .init(configuration: configuration, data: data, seed: UInt64(workers), workers: workers, threads: threads))
+        #expect(result.outcome.factorBytes != nil)
+        #expect(result.outcome.factorBytes == Self.reference)
+    }
+
+    @Test(arguments: 0..<12 as Range<UInt64>)
+    func factorsDoNotDependOnCrashes(seed: UInt64) throws {
+        let (configuration, data) = Self.job()
+        let result = try SimulatedCluster.run(
+            .init(configuration: configuration, data: data, seed: seed, workers: 3, crashes: 2))
+        #expect(result.crashed == 2, "seed \(seed)")
+        #expect(result.outcome.factorBytes == Self.reference, "seed \(seed)")
+    }
+
+    @Test(arguments: 100..<106 as Range<UInt64>)
+    func newWorkersTakeOverFromCrashedOnes(seed: UInt64) throws {
+        let (configuration, data) = Self.job()
+        let result = try SimulatedCluster.run(
+            .init(configuration: configuration, data: data, seed: seed, workers: 2, crashes: 4, replacesCrashed: true))
+        #expect(result.crashed == 4, "seed \(seed)")
+        #expect(result.outcome.factorBytes == Self.reference, "seed \(seed)")
+    }
+
+    @Test(arguments: 200..<206 as Range<UInt64>)
+    func damagedPayloadsAreAskedForAgain(seed: UInt64) throws {
+        let (configuration, data) = Self.job()
+        let result = try SimulatedCluster.run(
+            .init(configuration: configuration, data: data, seed: seed, workers: 3, damagesOneIn: 20))
+        #expect(result.damaged > 0, "seed \(seed)")
+        #expect(result.outcome.factorBytes == Self.reference, "seed \(seed)")
+    }
+
+    @Test func objectivesNeverRise() throws {
+        let (configuration, data) = Self.job(sweeps: 8)
+        let result = try SimulatedCluster.run(.init(configuration: configuration, data: data, seed: 5, workers: 2))
+        #expect(result.objectives.count == 16)
+        for (earlier, later) in zip(result.objectives, result.objectives.dropFirst()) {
+            // Each half-step minimizes over one side; single precision may cost a few units in the seventh place.
+            #expect(later.value <= earlier.value * (1 + 1e-6))
+        }
+    }
+
+    @Test func payloadsUnderWayAreBoundedByCredit() throws {
+        let (configuration, data) = Self.job()
+        let result = try SimulatedCluster.run(.init(configuration: configuration, data: data, seed: 9, workers: 3))
+        #expect(result.mostBytesUnderWay <= Limits.credit * Limits.payloadByteCount)
+        #expect(result.mostBytesUnderWay > 0)
+    }
+
+    @Test func aBlockThatCannotBeSolvedFailsTheJob() throws {
+        let (training, _) = SyntheticRatings.planted(users: 40, items: 30, ratings: 300, seed: 1)
+        // Without regularization, a row with fewer ratings than factors has no single solution.
+        let configuration = JobConfiguration(rank: 20, regularization: 0, regularizationScaling: .none, sweeps: 2)
+        let data = JobData(ratings: training, holdout: nil, rank: 20)
+        let result = try SimulatedCluster.run(.init(configuration: configuration, data: data, seed: 1, workers: 2))
+        guard case .failed(let failure) = result.outcome else {
+            Issue.record("the job did not fail")
+            return
+        }
+        #expect(failure.exitCode == 65)
+        #expect(failure.description.contains("regularization"))
+    }
+}
