@@ -165,7 +165,7 @@ extension IDMap {
             var starts: [Int64] = [0]
             for (offset, byte) in text.enumerated() where byte == UInt8(ascii: "\n") {
                 let id = UnsafeBufferPointer(rebasing: text[Int(starts[starts.count - 1])..<offset])
-                if let what = IDText.defect(id) { throw defect("line \(starts.count): \(what)") }
+                if let what = IDText.defect(id) { throw defect("the id in line \(starts.count) \(what)") }
                 starts.append(Int64(offset + 1))
             }
             guard starts.count - 1 == count, Int(starts[count]) == text.count else {

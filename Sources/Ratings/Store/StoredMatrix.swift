@@ -8,6 +8,8 @@ import Failures
 struct StoredMatrix {
     static let userIDs = "user_ids"
     static let itemIDs = "item_ids"
+    /// What the names of the files of held-out ratings begin with.
+    static let holdoutPrefix = "holdout_"
 
     let matrix: RatingMatrix
     let checks: [StoreCheck]
@@ -63,27 +65,38 @@ struct StoredMatrix {
         return CompressedRows(offsets: offsets, columns: columns, values: values, columnCount: columnCount)
     }
 
-    private static func checks(_ rows: CompressedRows, _ files: Files) -> [StoreCheck] {
+    // MARK: - Checksums and writing
+
+    /// How the checksum of each file of one side is computed.
+    private static func checksums(
+        _ rows: CompressedRows, _ files: Files
+    ) -> [(file: String, checksum: @Sendable () -> UInt64)] {
         [
-            .checksum(files.offsets) { rows.offsets.checksum },
-            .checksum(files.columns) { rows.columns.checksum },
-            .checksum(files.values) { Checksum.of(rows.values.bytes) },
-            .content(files.columns) { rows.defect() },
+            (files.offsets, { rows.offsets.checksum }), (files.columns, { rows.columns.checksum }),
+            (files.values, { Checksum.of(rows.values.bytes) }),
         ]
     }
 
-    // MARK: - Checksums and writing
+    private static func checks(_ rows: CompressedRows, _ files: Files) -> [StoreCheck] {
+        checksums(rows, files).map { .checksum($0.file, $0.checksum) } + [.content(files.columns) { rows.defect() }]
+    }
 
-    /// The checksum of each file of `matrix`, by name.
-    static func checksums(_ matrix: RatingMatrix, prefix: String) -> [String: String] {
-        var found: [String: String] = [:]
-        for (side, rows) in [(Side.user, matrix.byUser), (.item, matrix.byItem)] {
-            let files = Files(prefix: prefix, side: side)
-            found[files.offsets] = Checksum.text(rows.offsets.checksum)
-            found[files.columns] = Checksum.text(rows.columns.checksum)
-            found[files.values] = Checksum.text(Checksum.of(rows.values.bytes))
+    /// The checksum of each file of a store, by name.
+    static func checksums(
+        _ ratings: RatingMatrix, _ holdout: RatingMatrix?, _ userIDs: IDMap, _ itemIDs: IDMap
+    ) throws(Failure) -> [String: String] {
+        var jobs: [(file: String, checksum: @Sendable () -> UInt64)] = [
+            (IDMap.file(Self.userIDs, userIDs.kind), { userIDs.checksum }),
+            (IDMap.file(Self.itemIDs, itemIDs.kind), { itemIDs.checksum }),
+        ]
+        for (prefix, matrix) in [("", ratings), (holdoutPrefix, holdout)] {
+            guard let matrix else { continue }
+            jobs += checksums(matrix.byUser, Files(prefix: prefix, side: .user))
+            jobs += checksums(matrix.byItem, Files(prefix: prefix, side: .item))
         }
-        return found
+        let all = jobs
+        let found = try concurrently(all.count) { index in (all[index].file, Checksum.text(all[index].checksum())) }
+        return Dictionary(uniqueKeysWithValues: found)
     }
 
     /// Writes the six files of `matrix`.

@@ -43,12 +43,12 @@ enum IDText: Hashable {
         self = fits ? .integer(value) : .tooLarge
     }
 
-    /// What is wrong with `bytes` as an id, or nil.
+    /// What is wrong with `bytes` as an id, to follow "the id", or nil.
     static func defect(_ bytes: UnsafeBufferPointer<UInt8>) -> String? {
-        if bytes.isEmpty { return "an id is empty" }
-        if bytes.count > maximumByteCount { return "an id of \(bytes.count) bytes is longer than \(maximumByteCount)" }
-        if bytes.contains(where: { $0 < 0x20 || $0 == 0x7F }) { return "an id has control characters" }
-        if String(validating: bytes, as: UTF8.self) == nil { return "an id is not valid UTF-8" }
+        if bytes.isEmpty { return "is empty" }
+        if bytes.count > maximumByteCount { return "has \(bytes.count) bytes, more than \(maximumByteCount)" }
+        if bytes.contains(where: { $0 < 0x20 || $0 == 0x7F }) { return "has control characters" }
+        if String(validating: bytes, as: UTF8.self) == nil { return "is not valid UTF-8" }
         return nil
     }
 }

@@ -73,7 +73,7 @@ extension RatingStore {
         var holdout: StoredMatrix?
         if description.holdoutRatings > 0 {
             let stored = try StoredMatrix(
-                directory: path, prefix: "holdout_", count: description.holdoutRatings, of: description)
+                directory: path, prefix: StoredMatrix.holdoutPrefix, count: description.holdoutRatings, of: description)
             checks += stored.checks
             holdout = stored
         }
@@ -99,7 +99,7 @@ extension RatingStore {
     public func save(to path: String, checkpoint: () throws(Failure) -> Void = {}) throws(Failure) {
         let directory = try DirectoryReplacement(destination: path, marker: Self.marker)
         try StoredMatrix.write(ratings, prefix: "", into: directory, checkpoint)
-        if let holdout { try StoredMatrix.write(holdout, prefix: "holdout_", into: directory, checkpoint) }
+        if let holdout { try StoredMatrix.write(holdout, prefix: StoredMatrix.holdoutPrefix, into: directory, checkpoint) }
         try userIDs.write(into: directory, name: StoredMatrix.userIDs)
         try itemIDs.write(into: directory, name: StoredMatrix.itemIDs)
         try writeFile(try description.encoded(), to: directory.path(Self.marker))

@@ -1,0 +1,110 @@
+// Why: which ratings are held out must not depend on the order of the input, on the number of threads or on how rows
+// are numbered. So a pair is held out by a hash of the seed and its two ids:
+//
+//     mix(mix(mix(seed) ^ XXH64(user id)) ^ XXH64(item id)) < fraction 2^64
+//
+// with the ids as text and SplitMix64's finalizer as mix; or because a file names it.
+
+import ArrayFiles
+import Failures
+
+/// Decides by pair of user and item numbers.
+protocol PairPredicate: Sendable {
+    func contains(user: UInt32, item: UInt32) -> Bool
+}
+
+/// The pairs that a fraction and a seed choose.
+struct HashedPairs: PairPredicate {
+    private let userHashes: [UInt64]
+    private let itemHashes: [UInt64]
+    private let threshold: UInt64
+
+    /// - Precondition: `fraction` is above 0 and below 1.
+    init(fraction: Double, seed: UInt64, users: IDMap, items: IDMap) {
+        let start = IDIndex.hash(Int64(bitPattern: seed))
+        userHashes = Self.hashes(users).map { IDIndex.hash(Int64(bitPattern: start ^ $0)) }
+        itemHashes = Self.hashes(items)
+        threshold = UInt64(fraction * 0x1p64)
+    }
+
+    private static func hashes(_ ids: IDMap) -> [UInt64] {
+        (0..<ids.count).map { row in
+            var id = ids.id(of: row)
+            return id.withUTF8 { Checksum.of(UnsafeRawBufferPointer($0)) }
+        }
+    }
+
+    func contains(user: UInt32, item: UInt32) -> Bool {
+        IDIndex.hash(Int64(bitPattern: userHashes[Int(user)] ^ itemHashes[Int(item)])) < threshold
+    }
+}
+
+/// A set of pairs: an open-addressed table, at most half full.
+struct PairSet: PairPredicate {
+    private var table: [UInt64]
+    private static let vacant = UInt64.max
+
+    init(_ runs: [RatingRun]) {
+        let count = runs.reduce(0) { $0 + $1.count }
+        var size = 16
+        while size < 2 * count { size *= 2 }
+        table = Array(repeating: Self.vacant, count: size)
+        for run in runs {
+            for index in 0..<run.count {
+                let pair = run.pair(at: index)
+                table[slot(of: pair)] = pair
+            }
+        }
+    }
+
+    func contains(user: UInt32, item: UInt32) -> Bool {
+        let pair = UInt64(user) << 32 | UInt64(item)
+        return table[slot(of: pair)] == pair
+    }
+
+    private func slot(of pair: UInt64) -> Int {
+        let mask = table.count - 1
+        var slot = Int(truncatingIfNeeded: IDIndex.hash(Int64(bitPattern: pair))) & mask
+        while table[slot] != Self.vacant, table[slot] != pair { slot = (slot + 1) & mask }
+        return slot
+    }
+}
+
+extension RatingRun {
+    /// The ratings outside of `pairs` and those inside, each in order.
+    func split<Pairs: PairPredicate>(by pairs: Pairs) -> (outside: RatingRun, inside: RatingRun) {
+        var isInside = [Bool](repeating: false, count: count)
+        var insideCount = 0
+        for index in 0..<count where pairs.contains(user: users.pointer[index], item: items.pointer[index]) {
+            isInside[index] = true
+            insideCount += 1
+        }
+        if insideCount == 0 { return (self, RatingRun(count: 0)) }
+        let (outside, inside) = (RatingRun(count: count - insideCount), RatingRun(count: insideCount))
+        var (outsidePlace, insidePlace) = (0, 0)
+        for index in 0..<count {
+            if isInside[index] {
+                inside.set(insidePlace, from: self, index)
+                insidePlace += 1
+            } else {
+                outside.set(outsidePlace, from: self, index)
+                outsidePlace += 1
+            }
+        }
+        return (outside, inside)
+    }
+
+    private func set(_ place: Int, from run: RatingRun, _ index: Int) {
+        users.pointer[place] = run.users.pointer[index]
+        items.pointer[place] = run.items.pointer[index]
+        values.pointer[place] = run.values.pointer[index]
+    }
+
+    /// Splits every run of `runs`, in parallel.
+    static func split<Pairs: PairPredicate>(
+        _ runs: [RatingRun], by pairs: Pairs
+    ) throws(Failure) -> (outside: [RatingRun], inside: [RatingRun]) {
+        let parts = try concurrently(runs.count) { index in runs[index].split(by: pairs) }
+        return (parts.map(\.outside), parts.map(\.inside))
+    }
+}

@@ -1,0 +1,34 @@
+// Why: between the text and the sorted rows, ratings are triples of 12 bytes, in runs that are made, split and freed
+// one by one.
+
+/// Ratings in the order of their input: user number, item number, value. Numbers are those of an ``IDTable``.
+struct RatingRun: Sendable {
+    let users: ElementBuffer<UInt32>
+    let items: ElementBuffer<UInt32>
+    /// NaN where the input names a pair without a rating (a probe file).
+    let values: ElementBuffer<Float>
+
+    init(count: Int) {
+        users = ElementBuffer(count: count)
+        items = ElementBuffer(count: count)
+        values = ElementBuffer(count: count)
+    }
+
+    var count: Int { users.count }
+
+    func numbers(of side: Side) -> ElementBuffer<UInt32> { side == .user ? users : items }
+
+    /// User and item in one number.
+    func pair(at index: Int) -> UInt64 {
+        UInt64(users.pointer[index]) << 32 | UInt64(items.pointer[index])
+    }
+
+    /// A copy of the ratings in `range`.
+    func slice(_ range: Range<Int>) -> RatingRun {
+        let run = RatingRun(count: range.count)
+        run.users.pointer.initialize(from: users.pointer + range.lowerBound, count: range.count)
+        run.items.pointer.initialize(from: items.pointer + range.lowerBound, count: range.count)
+        run.values.pointer.initialize(from: values.pointer + range.lowerBound, count: range.count)
+        return run
+    }
+}

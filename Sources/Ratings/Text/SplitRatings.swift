@@ -1,0 +1,90 @@
+// Why: after reading, ratings are either training ratings or held out; a pair is never both.
+
+import Failures
+
+/// All ratings of an import, split.
+struct SplitRatings {
+    /// Ids by number.
+    let users: IDMap
+    let items: IDMap
+    private var training: [RatingRun]
+    private var holdout: [RatingRun]
+    /// The numbers of the files that the held-out ratings were read from.
+    private(set) var holdoutFiles: Range<Int>
+    /// Ratings of the input that were taken out because the test file has their pairs.
+    private(set) var takenOut = 0
+
+    /// Reads and splits. The first `inputFileCount` files of `reader` are the input, and the others the test file.
+    init(
+        reading reader: RatingReader, inputFileCount: Int, _ split: RatingImporter.Split,
+        progress: @escaping @Sendable (Int) -> Void
+    ) throws(Failure) {
+        let read = try reader.read(progress: progress)
+        var counts = [Int](repeating: 0, count: reader.files.count)
+        for (chunk, run) in zip(read.chunks, read.runs) { counts[chunk.file] += run.count }
+        if let number = counts.firstIndex(of: 0) {
+            throw Failure(.badData, "the file has no ratings", at: reader.files[number].name, remedy: "give a complete file")
+        }
+        let inputChunkCount = read.chunks.prefix { $0.file < inputFileCount }.count
+        let (users, items) = (read.users.ids, read.items.ids)
+        let input = Array(read.runs[..<inputChunkCount])
+        var parts = (outside: input, inside: [] as [RatingRun])
+        var holdoutFiles = 0..<inputFileCount
+        var takenOut = 0
+        switch split {
+        case .none:
+            break
+        case .fraction(let fraction, let seed):
+            parts = try RatingRun.split(input, by: HashedPairs(fraction: fraction, seed: seed, users: users, items: items))
+            guard parts.inside.contains(where: { $0.count > 0 }) else {
+                throw Failure(
+                    .badData, "a holdout of \(fraction) of \(input.reduce(0) { $0 + $1.count }) ratings is empty",
+                    remedy: "give a larger fraction, another seed, or more ratings")
+            }
+        case .file:
+            let test = Array(read.runs[inputChunkCount...])
+            parts = try RatingRun.split(input, by: PairSet(test))
+            takenOut = parts.inside.reduce(0) { $0 + $1.count }
+            if reader.files[inputFileCount].layout.ratingField == nil {
+                try Self.checkProbe(test, found: PairSet(parts.inside), reader, read, firstChunk: inputChunkCount)
+            } else {
+                parts.inside = test
+                holdoutFiles = inputFileCount..<reader.files.count
+            }
+        }
+        self.users = users
+        self.items = items
+        self.holdoutFiles = holdoutFiles
+        self.takenOut = takenOut
+        training = parts.outside
+        holdout = parts.inside
+    }
+
+    /// A pair of a probe file without a rating in the input is an error: the wrong probe file, or only a part of the input.
+    private static func checkProbe(
+        _ probe: [RatingRun], found: PairSet, _ reader: RatingReader, _ read: ReadRatings, firstChunk: Int
+    ) throws(Failure) {
+        for (number, run) in probe.enumerated() {
+            for index in 0..<run.count where !found.contains(user: run.users.pointer[index], item: run.items.pointer[index]) {
+                let user = read.users.ids.id(of: Int(run.users.pointer[index]))
+                let item = read.items.ids.id(of: Int(run.items.pointer[index]))
+                throw Failure(
+                    .badData, "the input has no rating of item \(item) by user \(user)",
+                    at: try reader.place(of: index, in: firstChunk + number, like: read),
+                    remedy: "remove the line, or give the input that it belongs to")
+            }
+        }
+    }
+
+    /// The training ratings, which are not kept here.
+    mutating func takeTraining() -> [RatingRun] {
+        defer { training = [] }
+        return training
+    }
+
+    /// The held-out ratings, which are not kept here.
+    mutating func takeHoldout() -> [RatingRun] {
+        defer { holdout = [] }
+        return holdout
+    }
+}
