@@ -17,6 +17,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     ],
     targets: [
@@ -67,6 +68,7 @@ let package = Package(
             name: "TestKit",
             dependencies: [
                 "Cluster", "ClusterRuntime", .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ]),
         .testTarget(name: "ArrayFilesTests", dependencies: ["ArrayFiles", "TestKit"]),
         .testTarget(name: "ZeroMQTests", dependencies: ["ZeroMQ"]),

@@ -24,7 +24,7 @@ public struct TrainingRun: Sendable {
         configuration = try options.configuration()
         destination = options.model
         try DirectoryReplacement.refuseForeign(destination, marker: FactorModel.marker)
-        store = try RatingStore.open(options.ratings)
+        store = try RatingImporter.openStoreOrFile(options.ratings)
     }
 
     /// What a finished job reports; `--json` prints it.

@@ -1,0 +1,23 @@
+// Why: tests write into folders of their own and leave nothing behind.
+
+import Foundation
+
+/// A new, empty folder, removed with everything in it when this object goes.
+public final class TemporaryFolder: Sendable {
+    public let path: String
+
+    public init() throws {
+        // Short, because Unix domain sockets in it have short paths.
+        let folder = FileManager.default.temporaryDirectory.path + "/mf-test-" + UUID().uuidString.prefix(8)
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        path = folder
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    /// The path of `name` in the folder.
+    public func callAsFunction(_ name: String) -> String { path + "/" + name }
+
+    /// The names of all that is in the folder, hidden files too.
+    public var content: [String] { ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).sorted() }
+}
