@@ -32,18 +32,22 @@ public struct DirectoryReplacement: ~Copyable {
         let parent = URL(fileURLWithPath: destination).deletingLastPathComponent().path
         let temporary = (parent == "/" ? "" : parent) + "/.\(name).tmp-\(getpid())"
         try Self.refuseForeign(destination, marker: marker)
-        guard FileManager.default.fileExists(atPath: parent) else {
-            throw Failure(.cannotCreate, "the folder \(parent) does not exist", at: destination, remedy: "create it first")
-        }
         try? FileManager.default.removeItem(atPath: temporary)
         try systemCall("create the folder", at: temporary, kind: .cannotCreate) { mkdir(temporary, 0o755) }
         self.destination = parent == "/" ? "/\(name)" : "\(parent)/\(name)"
         self.temporary = temporary
     }
 
-    /// Refuses a destination that holds something other than an old result of ours.
+    /// Refuses a destination that holds something other than an old result of ours, or that cannot be written to.
     /// Commands call this before hours of work, and not only at their end.
     public static func refuseForeign(_ destination: String, marker: String) throws(Failure) {
+        let parent = URL(fileURLWithPath: destination).deletingLastPathComponent().path
+        guard FileManager.default.fileExists(atPath: parent) else {
+            throw Failure(.cannotCreate, "the folder \(parent) does not exist", at: destination, remedy: "create it first")
+        }
+        guard access(parent, W_OK | X_OK) == 0 else {
+            throw Failure(systemError: errno, "write to the folder \(parent)", at: destination, kind: .cannotCreate)
+        }
         var isDirectory: ObjCBool = false
         guard FileManager.default.fileExists(atPath: destination, isDirectory: &isDirectory) else { return }
         guard isDirectory.boolValue else {

@@ -8,7 +8,7 @@ struct MF: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "mf",
         abstract: "Factorizes rating matrices of any size with alternating least squares.",
-        subcommands: [TrainCommand.self])
+        subcommands: [ImportCommand.self, TrainCommand.self])
 
     static func main() async { await runCommand(MF.self) }
 }

@@ -93,6 +93,11 @@ extension RatingStore {
 // MARK: - Saving
 
 extension RatingStore {
+    /// Refuses a path that ``save(to:checkpoint:)`` could not write to; a command calls this before it reads any rating.
+    public static func checkDestination(_ path: String) throws(Failure) {
+        try DirectoryReplacement.refuseForeign(path, marker: marker)
+    }
+
     /// Writes the store to a folder, replacing an older store there.
     /// - Parameter checkpoint: called between pieces of work; what it throws ends the saving, and leaves nothing behind.
     /// - Throws: a ``Failure`` of kind `cannotCreate` or `inputOutput`, or what `checkpoint` throws.

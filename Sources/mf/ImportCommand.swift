@@ -1,0 +1,182 @@
+// Why: `mf import` turns rating files of any format into a store, once; everything after that maps the store.
+
+import ArgumentParser
+import CommandSupport
+import Failures
+import Foundation
+import Ratings
+import Synchronization
+
+struct ImportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "import",
+        abstract: "Imports rating files into a store.",
+        discussion: """
+            Reads MovieLens (:: and tabs), CSV and TSV with or without a header, and the Netflix Prize's files and folder;
+            the format is found from the content.
+
+            Example: hold out a tenth of MovieLens 1M
+              mf import --input ml-1m/ratings.dat --output ml-1m.store --holdout 0.1 --seed 1
+            Example: the Netflix Prize with its own test pairs
+              mf import --input training_set --test probe.txt --output netflix.store
+            """)
+
+    enum FormatOption: String, ExpressibleByArgument, CaseIterable {
+        case auto, movielens, csv, tsv, netflix
+
+        var format: RatingFormat? { RatingFormat(rawValue: rawValue) }
+    }
+
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "Rating files, - for standard input, or a folder of mv_*.txt files.", valueName: "file"))
+    var input: [String]
+
+    @Option(help: ArgumentHelp("The folder to write; an older store there is replaced.", valueName: "store"))
+    var output: String
+
+    @Option(help: "The format of the input.")
+    var format = FormatOption.auto
+
+    @Option(help: ArgumentHelp("Hold out this fraction of the ratings, chosen by --seed.", valueName: "fraction"))
+    var holdout: Double?
+
+    @Option(
+        help: ArgumentHelp(
+            "Hold out the ratings of this file, or those whose pairs a Netflix probe file names.", valueName: "file"))
+    var test: String?
+
+    @Option(help: "The seed that chooses what is held out.")
+    var seed: UInt64 = 1
+
+    @Option(help: "What to do when a user has rated an item twice.")
+    var duplicates = DuplicatePolicy.error
+
+    @Flag(help: "Report as one JSON object.")
+    var json = false
+
+    func validate() throws {
+        if input.isEmpty { throw ValidationError("--input needs a file.") }
+        if holdout != nil, test != nil { throw ValidationError("--holdout and --test exclude each other.") }
+        if let holdout, !(holdout > 0 && holdout < 1) {
+            throw ValidationError("--holdout must be above 0 and below 1, not \(holdout).")
+        }
+    }
+
+    func run() throws {
+        let clock = ContinuousClock()
+        let start = clock.now
+        try RatingStore.checkDestination(output)
+        let importer = RatingImporter(inputs: input, format: format.format, split: split, duplicates: duplicates)
+        let line = ByteProgressLine()
+        let outcome: RatingImporter.Outcome
+        do {
+            defer { line.clear() }
+            outcome = try importer.run(progress: line.update)
+        }
+        try save(outcome.store)
+        let report = ImportReport(outcome, store: output, seconds: (clock.now - start) / .seconds(1))
+        if json { try printJSON(report) } else { print(report.text) }
+    }
+
+    /// Writes the store. Before that nothing is on disk, so that a signal may simply end the process; from here on
+    /// it must not, and what has been written is removed.
+    private func save(_ store: RatingStore) throws {
+        let trap = SignalTrap { _ in }
+        do {
+            try store.save(to: output) { () throws(Failure) in
+                if trap.received != nil { throw Failure(.tryAgain, "stopped") }
+            }
+        } catch let failure {
+            guard let signal = trap.received else { throw failure }
+            throw ExitCode(SignalTrap.exitCode(of: signal))
+        }
+    }
+
+    private var split: RatingImporter.Split {
+        if let holdout { return .fraction(holdout, seed: seed) }
+        if let test { return .file(test) }
+        return .none
+    }
+}
+
+extension DuplicatePolicy: ExpressibleByArgument {}
+
+/// What `mf import` says at its end.
+private struct ImportReport: Encodable {
+    var store: String
+    var format: String
+    var layout: String
+    var users: Int
+    var items: Int
+    var ratings: Int
+    var holdoutRatings: Int
+    var takenOut: Int
+    var minimum: Float
+    var maximum: Float
+    var mean: Double
+    var density: Double
+    var seconds: Double
+
+    enum CodingKeys: String, CodingKey {
+        case store, format, layout, users, items, ratings, minimum, maximum, mean, density, seconds
+        case holdoutRatings = "holdout_ratings"
+        case takenOut = "taken_out"
+    }
+
+    init(_ outcome: RatingImporter.Outcome, store: String, seconds: Double) {
+        let description = outcome.store.description
+        self.store = store
+        format = description.source?.format ?? ""
+        layout = outcome.layout
+        users = description.users
+        items = description.items
+        ratings = description.ratings
+        holdoutRatings = description.holdoutRatings
+        takenOut = outcome.takenOut
+        minimum = description.minimum
+        maximum = description.maximum
+        mean = description.mean
+        density = description.density
+        self.seconds = seconds
+    }
+
+    var text: String {
+        var lines = [
+            ("store", store), ("format", layout), ("users", "\(users)"), ("items", "\(items)"), ("ratings", "\(ratings)"),
+        ]
+        if holdoutRatings > 0 { lines.append(("held out", "\(holdoutRatings)")) }
+        if takenOut > 0 { lines.append(("taken out", "\(takenOut) ratings of the input whose pairs are in the test file")) }
+        lines += [
+            ("range", "\(minimum) to \(maximum)"), ("mean", String(format: "%.4f", mean)),
+            ("density", String(format: "%.3g%%", 100 * density)), ("seconds", String(format: "%.2f", seconds)),
+        ]
+        return lines.map { $0.0.padding(toLength: 11, withPad: " ", startingAt: 0) + $0.1 }.joined(separator: "\n")
+    }
+}
+
+/// `reading 1.2 of 2.4 GB` on a terminal; nothing elsewhere.
+private final class ByteProgressLine: Sendable {
+    private let isTerminal = isatty(STDERR_FILENO) == 1
+    private let start = ContinuousClock.now
+    private let lastPercent = Mutex(-1)
+
+    @Sendable func update(_ done: Int, _ total: Int) {
+        guard isTerminal, total > 0 else { return }
+        let percent = Int(100 * Double(done) / Double(total))
+        let isNew = lastPercent.withLock { last in
+            defer { last = max(last, percent) }
+            return percent > last
+        }
+        guard isNew else { return }
+        let rate = Double(done) / 1e6 / max((ContinuousClock.now - start) / .seconds(1), 1e-3)
+        write("\rreading \(percent)% of \(String(format: "%.1f MB, %.0f MB/s", Double(total) / 1e6, rate))\u{1B}[K")
+    }
+
+    func clear() {
+        if isTerminal { write("\r\u{1B}[K") }
+    }
+
+    private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+}
