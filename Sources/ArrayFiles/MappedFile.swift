@@ -1,7 +1,7 @@
 // Why: stores are larger than memory and shared by several processes, so files are mapped and not read in.
 
 import Failures
-import Glibc
+import Foundation
 
 /// A whole file, mapped for reading as long as this object lives.
 ///
@@ -9,6 +9,8 @@ import Glibc
 /// change a file in place (see ``DirectoryReplacement``): a replaced file keeps its old content for those who mapped it.
 public final class MappedFile: Sendable {
     public let path: String
+    /// The file's bytes, valid as long as this object: hold it in a variable, and beyond the last use of the bytes
+    /// with `withExtendedLifetime`, or give it to an ``ArrayView`` as the owner.
     // Safe to share: the mapping is read-only and lives as long as the object.
     nonisolated(unsafe) public let bytes: UnsafeRawBufferPointer
 
@@ -33,6 +35,9 @@ public final class MappedFile: Sendable {
         }
         bytes = UnsafeRawBufferPointer(start: start, count: byteCount)
     }
+
+    /// A copy of the whole file, for small ones.
+    public var content: Data { withExtendedLifetime(self) { Data(bytes) } }
 
     deinit {
         if let start = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: start), bytes.count) }

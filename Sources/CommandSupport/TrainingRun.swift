@@ -65,6 +65,8 @@ public struct TrainingRun: Sendable {
         case .stopped(let reason):
             throw Failure(.tryAgain, "stopped by \(reason) before the model was finished", remedy: "start it again")
         case .done(let factors, let sweeps, let converged):
+            // The runs below point into the payloads.
+            defer { withExtendedLifetime(factors) {} }
             try FactorModel.write(
                 to: destination, configuration: configuration, intercept: Double(completion.solver.intercept),
                 kernelLevel: completion.kernelLevel.rawValue, storeFingerprint: store.fingerprint,

@@ -60,20 +60,17 @@ struct WorkerProcesses {
                         return .timeUp
                     }
                 case .timeUp: group.cancelAll()
-                case .workerEnded(let status):
+                case .workerEnded(let defect):
                     remaining -= 1
-                    if outcome == nil {
-                        logger.warning("a worker process ended: \(status)")
-                        if remaining == 0 {
-                            isAbandoned = true
-                            stop.stop(reason: "the end of every worker process")
-                        }
-                    } else if remaining == 0 {
-                        group.cancelAll()
+                    if let defect, outcome == nil {
+                        logger.warning("a worker process ended: \(defect)")
+                        isAbandoned = remaining == 0
+                        if isAbandoned { stop.stop(reason: "the end of every worker process") }
                     }
+                    if remaining == 0, outcome != nil { group.cancelAll() }
                 }
             }
-            if isAbandoned {
+            if isAbandoned, case .failure = outcome {
                 throw Failure(
                     .unavailable, "every worker process ended before the model was finished",
                     remedy: "see what they said above")
@@ -82,7 +79,8 @@ struct WorkerProcesses {
         }
     }
 
-    private func runWorker() async throws -> String {
+    /// - Returns: nil when the worker ended because the job was over.
+    private func runWorker() async throws -> String? {
         var options = PlatformOptions()
         // Out of the terminal's foreground group: Ctrl-C reaches mf alone, which tells its workers.
         options.processGroupID = 0
@@ -91,7 +89,7 @@ struct WorkerProcesses {
             let result = try await Subprocess.run(
                 .path(.init(executable)), arguments: Arguments(arguments), platformOptions: options, input: .none,
                 output: .currentStandardError, error: .currentStandardError)
-            return "\(result.terminationStatus)"
+            return result.terminationStatus.isSuccess ? nil : "\(result.terminationStatus)"
         } catch let error as SubprocessError {
             return "could not be run: \(error)"
         }
@@ -100,7 +98,8 @@ struct WorkerProcesses {
 
 /// What can happen while workers run.
 private enum Event<Result: Sendable>: Sendable {
-    case workerEnded(String)
+    /// With what was wrong, if anything was.
+    case workerEnded(String?)
     case done(Swift.Result<Result, Failure>)
     /// The workers have had the time to end by themselves.
     case timeUp
