@@ -118,6 +118,6 @@ import Testing
     func unknownNamesAreUsageErrorsThatListTheKnown(text: String) {
         let failure = #expect(throws: Failure.self) { try Metric.list(text) }
         #expect(failure?.kind == .usage)
-        #expect(failure?.remedy == "name some of: rmse, mae")
+        #expect(failure?.remedy == "name some of rmse,mae")
     }
 }
