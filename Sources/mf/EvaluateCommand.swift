@@ -9,12 +9,13 @@ import Model
 struct EvaluateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "evaluate",
-        abstract: "Measure how well a model predicts ratings.",
+        abstract: "Measures how well a model predicts ratings.",
         discussion: """
             A store with held-out ratings is evaluated on those, any other on all of its ratings. Users and items that \
             the model does not know are predicted by its mean.
 
-            Example: mf evaluate --model model --ratings store --json
+            Example:
+              mf evaluate --model model --ratings store --json
             """)
 
     @Option(help: ArgumentHelp("The model's folder.", valueName: "dir"))

@@ -12,11 +12,12 @@ import Training
 struct InspectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inspect",
-        abstract: "Describe a rating store or a model, and check that it is whole.",
+        abstract: "Describes a rating store or a model, and checks that it is whole.",
         discussion: """
             Every file is read and compared with its checksum.
 
-            Example: mf inspect model
+            Example:
+              mf inspect model
             """)
 
     @Argument(help: ArgumentHelp("The folder of a store or a model.", valueName: "path"))

@@ -9,13 +9,14 @@ import Model
 struct RecommendCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "recommend",
-        abstract: "List the items that a user would rate highest.",
+        abstract: "Lists the items that a user would rate highest.",
         discussion: """
             Every item is scored; among equal scores the item with more ratings comes first. Titles are read from \
             MovieLens files (movies.dat, u.item, movies.csv), Netflix's movie_titles.csv, RecBole's .item files, and any \
             CSV or tab-separated file with an id and a title.
 
-            Example: mf recommend --model model --user 42 --seen store --titles movies.dat
+            Example:
+              mf recommend --model model --user 42 --seen store --titles movies.dat
             """)
 
     @Option(help: ArgumentHelp("The model's folder.", valueName: "dir"))
