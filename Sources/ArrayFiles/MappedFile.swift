@@ -38,3 +38,11 @@ public final class MappedFile: Sendable {
         if let start = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: start), bytes.count) }
     }
 }
+
+/// The content of a small file.
+/// - Throws: a ``Failure`` of kind `noInput` when it cannot be opened or is no regular file.
+public func readFile(_ path: String) throws(Failure) -> [UInt8] {
+    let file = try MappedFile(path: path)
+    // The mapping must outlive the copying, and nothing else refers to it.
+    return withExtendedLifetime(file) { Array(file.bytes) }
+}
