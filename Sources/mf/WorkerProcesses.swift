@@ -60,20 +60,21 @@ struct WorkerProcesses {
                         return .timeUp
                     }
                 case .timeUp: group.cancelAll()
-                case .workerEnded(let status):
+                case .workerEnded(let ending):
                     remaining -= 1
-                    if outcome == nil {
-                        logger.warning("a worker process ended: \(status)")
+                    // One that was told that the job is over ends with 0, often before the model is on disk.
+                    if outcome == nil, ending != Self.toldToEnd {
+                        logger.warning("a worker process ended: \(ending)")
                         if remaining == 0 {
                             isAbandoned = true
                             stop.stop(reason: "the end of every worker process")
                         }
-                    } else if remaining == 0 {
+                    } else if remaining == 0, outcome != nil {
                         group.cancelAll()
                     }
                 }
             }
-            if isAbandoned {
+            if case .failure = outcome, isAbandoned {
                 throw Failure(
                     .unavailable, "every worker process ended before the model was finished",
                     remedy: "see what they said above")
@@ -82,6 +83,10 @@ struct WorkerProcesses {
         }
     }
 
+    /// How a worker ends that the coordinator has told to.
+    private static let toldToEnd = "as it was told to"
+
+    /// - Returns: how it ended.
     private func runWorker() async throws -> String {
         var options = PlatformOptions()
         // Out of the terminal's foreground group: Ctrl-C reaches mf alone, which tells its workers.
@@ -91,7 +96,7 @@ struct WorkerProcesses {
             let result = try await Subprocess.run(
                 .path(.init(executable)), arguments: Arguments(arguments), platformOptions: options, input: .none,
                 output: .currentStandardError, error: .currentStandardError)
-            return "\(result.terminationStatus)"
+            return result.terminationStatus.isSuccess ? Self.toldToEnd : "\(result.terminationStatus)"
         } catch let error as SubprocessError {
             return "could not be run: \(error)"
         }
