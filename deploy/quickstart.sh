@@ -95,11 +95,9 @@ from_pypi() {
             --dest "$work" recbole==1.2.1 || return 1
         unpack "$work"/recbole-1.2.1-*.whl "$work/recbole" || return 1
         [[ $(wc -l <"$folder/ml-100k.inter") -eq 100001 ]] || return 1
-        # Without the header, whose column names carry types, it is a plain tab-separated file.
-        tail -n +2 "$folder/ml-100k.inter" >"$folder/ratings.tsv"
         touch "$folder/complete"
     fi
-    ratings=$folder/ratings.tsv
+    ratings=$folder/ml-100k.inter
     titles=$folder/ml-100k.item
     source_name="MovieLens 100K, from the PyPI package recbole"
 }

@@ -5,6 +5,7 @@ import CommandSupport
 import Evaluation
 import Foundation
 import Model
+import Ratings
 
 struct EvaluateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -33,7 +34,7 @@ struct EvaluateCommand: ParsableCommand {
     func run() throws {
         let metrics = try Metric.list(metrics)
         let model = try FactorModel.open(model)
-        let evaluation = try StoreEvaluation(of: model, on: try openRatings(ratings))
+        let evaluation = try StoreEvaluation(of: model, on: try RatingImporter.openStoreOrFile(ratings))
         if json {
             try printJSON(EvaluationReport(metrics: metrics, errors: evaluation.errors))
             return

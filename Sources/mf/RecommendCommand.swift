@@ -5,6 +5,7 @@ import CommandSupport
 import Failures
 import Foundation
 import Model
+import Ratings
 
 struct RecommendCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -50,7 +51,7 @@ struct RecommendCommand: ParsableCommand {
                 remedy: "give one of the \(model.userCount.grouped) user ids of the ratings it was trained on")
         }
         let titles = try titles.map { path throws(Failure) in try ItemTitles(path: path, ids: model.itemIDs) }
-        let rated = try seen.map { path throws(Failure) in model.items(ratedBy: user, in: try openRatings(path)) }
+        let rated = try seen.map { path throws(Failure) in model.items(ratedBy: user, in: try RatingImporter.openStoreOrFile(path)) }
         let best = model.topItems(for: row, count: count, excluding: rated ?? [])
         let entries = best.enumerated().map { index, item in
             RecommendationReport.Entry(
