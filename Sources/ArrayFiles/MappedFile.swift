@@ -1,7 +1,7 @@
 // Why: stores are larger than memory and shared by several processes, so files are mapped and not read in.
 
 import Failures
-import Foundation
+import Glibc
 
 /// A whole file, mapped for reading as long as this object lives.
 ///
@@ -36,10 +36,15 @@ public final class MappedFile: Sendable {
         bytes = UnsafeRawBufferPointer(start: start, count: byteCount)
     }
 
-    /// A copy of the whole file, for small ones.
-    public var content: Data { withExtendedLifetime(self) { Data(bytes) } }
-
     deinit {
         if let start = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: start), bytes.count) }
     }
+}
+
+/// The content of a small file.
+/// - Throws: a ``Failure`` of kind `noInput` when it cannot be opened or is no regular file.
+public func readFile(_ path: String) throws(Failure) -> [UInt8] {
+    let file = try MappedFile(path: path)
+    // The mapping must outlive the copying, and nothing else refers to it.
+    return withExtendedLifetime(file) { Array(file.bytes) }
 }

@@ -6,10 +6,12 @@ import Foundation
 
 /// Directories known by a marker file.
 public enum MarkedDirectory {
-    /// Requires a directory at `path` that holds `marker`.
+    /// Requires a directory at `path` that holds one of `markers`.
     /// - Parameter kind: what it should be, with its article, for the error: `a model`.
+    /// - Returns: the first of `markers` that it holds.
     /// - Throws: a ``Failure``: `noInput` when nothing is there, `badData` when it is something else.
-    public static func require(_ path: String, marker: String, kind: String) throws(Failure) {
+    @discardableResult
+    public static func require(_ path: String, markers: String..., kind: String) throws(Failure) -> String {
         var isDirectory: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
             throw Failure(.noInput, "there is no such folder", at: path, remedy: "give the folder of \(kind)")
@@ -17,15 +19,11 @@ public enum MarkedDirectory {
         guard isDirectory.boolValue else {
             throw Failure(.badData, "is a file, and \(kind) is a folder", at: path, remedy: "give the folder of \(kind)")
         }
-        guard holds(path, marker: marker) else {
+        guard let marker = markers.first(where: { FileManager.default.fileExists(atPath: path + "/" + $0) }) else {
             throw Failure(
-                .badData, "holds no \(marker), so it is not \(kind) or was never finished", at: path,
-                remedy: "give the folder of \(kind)")
+                .badData, "holds no \(markers.joined(separator: " or ")), so it is not \(kind) or was never finished",
+                at: path, remedy: "give the folder of \(kind)")
         }
-    }
-
-    /// Whether there is a directory at `path` that holds `marker`.
-    public static func holds(_ path: String, marker: String) -> Bool {
-        FileManager.default.fileExists(atPath: path + "/" + marker)
+        return marker
     }
 }

@@ -47,17 +47,15 @@ public enum SealedJSON {
     /// - Throws: a ``Failure``: `noInput` when there is none; `badData` when it was changed, is of another format or
     ///   version, or lacks a key.
     public static func read<Document: SealedDocument>(_ type: Document.Type, at path: String) throws(Failure) -> Document {
-        let file = try MappedFile(path: path)
-        defer { withExtendedLifetime(file) {} }
-        let bytes = file.bytes
+        let bytes = try readFile(path)
         guard bytes.starts(with: opening), bytes.count > opening.count + digitCount else {
             throw Failure(
                 .badData, "is not a description of a \(Document.format)", at: path,
                 remedy: "give the path of something that swift-mf has written")
         }
         let digits = bytes[opening.count..<opening.count + digitCount]
-        let sealed = UnsafeRawBufferPointer(rebasing: bytes[(opening.count + digitCount)...])
-        guard digits.elementsEqual(Checksum.text(Checksum.of(sealed)).utf8) else {
+        let sealed = Array(bytes[(opening.count + digitCount)...])
+        guard digits.elementsEqual(Checksum.text(checksum(of: sealed)).utf8) else {
             throw Failure(
                 .badData, "does not match its checksum: it was changed after it was written, or damaged", at: path,
                 remedy: "restore it from a copy, or make it again")

@@ -9,6 +9,9 @@ public enum Metric: String, Sendable, Hashable, CaseIterable {
     /// Mean absolute error.
     case mae
 
+    /// The names of all, as `--metrics` takes them.
+    public static var names: String { allCases.map(\.rawValue).joined(separator: ",") }
+
     /// Reads a list such as `rmse,mae`; blanks and repetitions do not matter.
     /// - Throws: a ``Failure`` of kind `usage` that lists the metrics there are.
     public static func list(_ text: String) throws(Failure) -> [Metric] {
@@ -16,9 +19,7 @@ public enum Metric: String, Sendable, Hashable, CaseIterable {
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
             let name = String(part.filter { $0 != " " })
             guard let metric = Metric(rawValue: name.lowercased()) else {
-                let known = allCases.map(\.rawValue).joined(separator: ", ")
-                throw Failure(
-                    .usage, "there is no metric '\(name)'", at: "--metrics", remedy: "name some of: \(known)")
+                throw Failure(.usage, "there is no metric '\(name)'", at: "--metrics", remedy: "name some of \(names)")
             }
             if !metrics.contains(metric) { metrics.append(metric) }
         }

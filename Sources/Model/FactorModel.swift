@@ -36,7 +36,7 @@ public final class FactorModel: Sendable {
     }
 
     private init(path: String) throws(Failure) {
-        try MarkedDirectory.require(path, marker: Self.marker, kind: "a model")
+        try MarkedDirectory.require(path, markers: Self.marker, kind: "a model")
         let description = try SealedJSON.read(ModelDescription.self, at: path + "/" + Self.marker)
         try description.checkConsistency(at: path + "/" + Self.marker)
         self.path = path

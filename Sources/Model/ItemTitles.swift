@@ -23,9 +23,7 @@ public struct ItemTitles: Sendable {
     /// - Throws: a ``Failure``: `noInput` when it cannot be read; `badData`, with the line, when it is none of the
     ///   known formats or a line lacks its title.
     public init(path: String, ids: IDMap) throws(Failure) {
-        let file = try MappedFile(path: path)
-        defer { withExtendedLifetime(file) {} }
-        let lines = Self.utf8(file.bytes).split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        let lines = Self.utf8(try readFile(path)).split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         var layout: TitleLayout?
         var titles: [Int: String] = [:]
         for (index, line) in lines.enumerated() {
@@ -58,7 +56,7 @@ public struct ItemTitles: Sendable {
     public subscript(item: Int) -> String? { titles[item] }
 
     /// The file's text as UTF-8, without a byte order mark.
-    private static func utf8(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
+    private static func utf8(_ bytes: [UInt8]) -> [UInt8] {
         let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
         let content = bytes.starts(with: mark) ? bytes[mark.count...] : bytes[...]
         if String(validating: content, as: UTF8.self) != nil { return Array(content) }

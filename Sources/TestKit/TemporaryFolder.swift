@@ -21,3 +21,9 @@ public final class TemporaryFolder: Sendable {
     /// The names of all that is in the folder, hidden files too.
     public var content: [String] { ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).sorted() }
 }
+
+/// Runs `body` with the path of a new, empty folder, which is removed afterwards.
+public func withTemporaryFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
+    let folder = try TemporaryFolder()
+    return try withExtendedLifetime(folder) { try body(folder.path) }
+}

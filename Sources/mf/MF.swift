@@ -8,7 +8,9 @@ struct MF: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "mf",
         abstract: "Factorizes rating matrices of any size with alternating least squares.",
-        subcommands: [ImportCommand.self, TrainCommand.self])
+        subcommands: [
+            ImportCommand.self, TrainCommand.self, EvaluateCommand.self, RecommendCommand.self, InspectCommand.self,
+        ])
 
     static func main() async { await runCommand(MF.self) }
 }

@@ -8,8 +8,8 @@ import Testing
 
 @Suite struct ArrayHeaderDamageTests {
     @Test func everyFlippedBitOfTheHeaderIsFoundOrChangesTheShape() throws {
-        try withTemporaryDirectory { directory in
-            let path = directory + "/array.npy"
+        try withTemporaryFolder { folder in
+            let path = folder + "/array.npy"
             let shape = [4, 6]
             try ArrayWriter<Float>.write((0..<24).map(Float.init), shape: shape, to: path)
             let whole = try Data(contentsOf: URL(fileURLWithPath: path))
@@ -30,8 +30,8 @@ import Testing
     }
 
     @Test func aHeaderWithMorePaddingThanOursIsRead() throws {
-        try withTemporaryDirectory { directory in
-            let path = directory + "/array.npy"
+        try withTemporaryFolder { folder in
+            let path = folder + "/array.npy"
             let text = "{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }"
             let padded = text + String(repeating: " ", count: 192 - 10 - text.count - 1) + "\n"
             let bytes = [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(padded.count), 0] + Array(padded.utf8) + [0, 0, 0x80, 0x3F]

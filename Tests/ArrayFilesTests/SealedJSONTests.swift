@@ -29,16 +29,16 @@ private struct Letter: SealedDocument {
     private let note = Note(count: .max, value: 0.1 + 0.2, text: "a \"quoted\" / π")
 
     @Test func readsBackWhatWasWrittenExactly() throws {
-        try withTemporaryDirectory { directory in
-            let path = directory + "/note.json"
+        try withTemporaryFolder { folder in
+            let path = folder + "/note.json"
             try SealedJSON.write(note, to: path)
             #expect(try SealedJSON.read(Note.self, at: path) == note)
         }
     }
 
     @Test func isPlainJSONThatSaysWhatItIs() throws {
-        try withTemporaryDirectory { directory in
-            let path = directory + "/note.json"
+        try withTemporaryFolder { folder in
+            let path = folder + "/note.json"
             try SealedJSON.write(note, to: path)
             let object = try #require(
                 try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: path))) as? [String: Any])
@@ -49,8 +49,8 @@ private struct Letter: SealedDocument {
     }
 
     @Test func findsEveryChangedByteAndEveryCut() throws {
-        try withTemporaryDirectory { directory in
-            let path = directory + "/note.json"
+        try withTemporaryFolder { folder in
+            let path = folder + "/note.json"
             try SealedJSON.write(note, to: path)
             let whole = try Data(contentsOf: URL(fileURLWithPath: path))
             for place in whole.indices {
@@ -75,8 +75,8 @@ private struct Letter: SealedDocument {
     }
 
     @Test func refusesAnotherVersionAndNamesBoth() throws {
-        try withTemporaryDirectory { directory in
-            let path = directory + "/note.json"
+        try withTemporaryFolder { folder in
+            let path = folder + "/note.json"
             try SealedJSON.write(NoteOfNextVersion(other: ""), to: path)
             let failure = #expect(throws: Failure.self) { try SealedJSON.read(Note.self, at: path) }
             #expect(failure?.kind == .badData)
@@ -85,8 +85,8 @@ private struct Letter: SealedDocument {
     }
 
     @Test func refusesAnotherFormatAndNamesBoth() throws {
-        try withTemporaryDirectory { directory in
-            let path = directory + "/note.json"
+        try withTemporaryFolder { folder in
+            let path = folder + "/note.json"
             try SealedJSON.write(Letter(), to: path)
             let failure = #expect(throws: Failure.self) { try SealedJSON.read(Note.self, at: path) }
             #expect(failure?.kind == .badData)
@@ -95,9 +95,9 @@ private struct Letter: SealedDocument {
     }
 
     @Test func refusesNumbersThatAreNotFinite() throws {
-        try withTemporaryDirectory { directory in
+        try withTemporaryFolder { folder in
             let failure = #expect(throws: Failure.self) {
-                try SealedJSON.write(Note(count: 0, value: .nan, text: ""), to: directory + "/note.json")
+                try SealedJSON.write(Note(count: 0, value: .nan, text: ""), to: folder + "/note.json")
             }
             #expect(failure?.kind == .software)
         }

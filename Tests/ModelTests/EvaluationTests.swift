@@ -98,6 +98,39 @@ import Testing
         }
     }
 
+    @Test func judgesByTheHoldoutWhereThereIsOne() throws {
+        let fixture = ModelFixture(users: 4, items: 4, rank: 2, seed: 9)
+        func rating(_ user: Int, _ item: Int, _ value: Float) -> Rating {
+            Rating(user: fixture.userIDs.id(of: user), item: fixture.itemIDs.id(of: item), value: value)
+        }
+        let training = [rating(0, 1, 3), rating(2, 3, 4), rating(0, 2, 1)]
+        let holdout = [rating(3, 3, 2), rating(2, 0, 5)]
+        try fixture.withModel { model in
+            let judged = try StoreEvaluation(of: model, on: try .inMemory(training, holdout: holdout))
+            #expect(judged.part == .holdout)
+            #expect(judged.errors.ratings == 2)
+            #expect(judged.errors.unknown == 0)
+            let expected = (abs(2 - fixture.predict(3, 3)) + abs(5 - fixture.predict(2, 0))) / 2
+            #expect(abs(judged.errors.mae - expected) < 1e-12)
+            let fitted = try StoreEvaluation(of: model, on: try .inMemory(training))
+            #expect(fitted.part == .ratings)
+            #expect(fitted.errors.ratings == 3)
+        }
+    }
+
+    @Test func ratingsOfTheModelsOwnStoreNeedNoIds() throws {
+        var fixture = ModelFixture(users: 2, items: 2, rank: 2, seed: 10)
+        let store = try RatingStore.inMemory([
+            Rating(user: "5", item: "a", value: 1), Rating(user: "5", item: "b", value: 2), Rating(user: "7", item: "b", value: 4),
+        ])
+        (fixture.userIDs, fixture.itemIDs) = (store.userIDs, store.itemIDs)
+        func errors(fingerprint: String) throws -> PredictionErrors {
+            fixture.storeFingerprint = fingerprint
+            return try fixture.withModel { try StoreEvaluation(of: $0, on: store).errors }
+        }
+        #expect(try errors(fingerprint: store.fingerprint) == errors(fingerprint: "another"))
+    }
+
     @Test func noRatingsAreAnErrorAndNotANaN() throws {
         let none = CompressedRows(
             offsets: ArrayView([0, 0]), columns: ArrayView([]), values: .float32(ArrayView([])), columnCount: 1)
@@ -118,6 +151,6 @@ import Testing
     func unknownNamesAreUsageErrorsThatListTheKnown(text: String) {
         let failure = #expect(throws: Failure.self) { try Metric.list(text) }
         #expect(failure?.kind == .usage)
-        #expect(failure?.remedy == "name some of: rmse, mae")
+        #expect(failure?.remedy == "name some of rmse,mae")
     }
 }

@@ -11,9 +11,9 @@ import Testing
     private func titles(
         _ content: [UInt8], ids: IDMap = IDMap(integers: [1, 2, 3])
     ) throws -> [String?] {
-        try withTemporaryDirectory { directory in
-            try overwrite(directory + "/titles", content)
-            let titles = try ItemTitles(path: directory + "/titles", ids: ids)
+        try withTemporaryFolder { folder in
+            try overwrite(folder + "/titles", content)
+            let titles = try ItemTitles(path: folder + "/titles", ids: ids)
             return (0..<ids.count).map { titles[$0] }
         }
     }

@@ -13,9 +13,9 @@ import Testing
     ]
 
     private func withModelDirectory(_ body: (String) throws -> Void) throws {
-        try withTemporaryDirectory { directory in
-            try ModelFixture(users: 4, items: 3, rank: 2, seed: 3).write(to: directory + "/model")
-            try body(directory + "/model")
+        try withTemporaryFolder { folder in
+            try ModelFixture(users: 4, items: 3, rank: 2, seed: 3).write(to: folder + "/model")
+            try body(folder + "/model")
         }
     }
 
@@ -120,11 +120,11 @@ import Testing
     }
 
     @Test func nothingThereAndAFileThereAreToldApart() throws {
-        try withTemporaryDirectory { directory in
-            #expect(failure(opening: directory + "/nothing")?.kind == .noInput)
-            try overwrite(directory + "/file", [1, 2, 3])
-            #expect(failure(opening: directory + "/file")?.kind == .badData)
-            #expect(failure(opening: directory)?.kind == .badData)
+        try withTemporaryFolder { folder in
+            #expect(failure(opening: folder + "/nothing")?.kind == .noInput)
+            try overwrite(folder + "/file", [1, 2, 3])
+            #expect(failure(opening: folder + "/file")?.kind == .badData)
+            #expect(failure(opening: folder)?.kind == .badData)
         }
     }
 }

@@ -31,8 +31,8 @@ import Training
     }
 
     @Test func factorsAreNumPyArraysByteForByte() throws {
-        try withTemporaryDirectory { directory in
-            try fixture.write(to: directory + "/model")
+        try withTemporaryFolder { folder in
+            try fixture.write(to: folder + "/model")
             // NumPy format 1.0: signature, version, length of the text, text up to byte 128, then the elements.
             let text = "{'descr': '<f4', 'fortran_order': False, 'shape': (5, 3), }"
             var expected: [UInt8] = [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59, 1, 0, 118, 0]
@@ -40,15 +40,15 @@ import Training
             for factor in fixture.userFactors {
                 expected += (0..<4).map { UInt8(truncatingIfNeeded: factor.bitPattern >> (8 * UInt32($0))) }
             }
-            #expect(try bytes(of: directory + "/model/user_factors.npy") == expected)
+            #expect(try bytes(of: folder + "/model/user_factors.npy") == expected)
         }
     }
 
     @Test func theDescriptionHasTheDocumentedKeys() throws {
-        try withTemporaryDirectory { directory in
-            try fixture.write(to: directory + "/model")
+        try withTemporaryFolder { folder in
+            try fixture.write(to: folder + "/model")
             let object = try #require(
-                try JSONSerialization.jsonObject(with: Data(bytes(of: directory + "/model/model.json"))) as? [String: Any])
+                try JSONSerialization.jsonObject(with: Data(bytes(of: folder + "/model/model.json"))) as? [String: Any])
             #expect(
                 Set(object.keys) == [
                     "checksum", "checksums", "configuration", "converged", "format", "format_version", "intercept",
@@ -63,7 +63,7 @@ import Training
             #expect(Set(checksums.keys) == ["user_factors.npy", "item_factors.npy", "user_ids.npy", "item_ids.txt"])
 
             let history = try #require(
-                try JSONSerialization.jsonObject(with: Data(bytes(of: directory + "/model/training.json"))) as? [String: Any])
+                try JSONSerialization.jsonObject(with: Data(bytes(of: folder + "/model/training.json"))) as? [String: Any])
             let sweeps = try #require(history["sweeps"] as? [[String: Any]])
             #expect(sweeps.count == 2)
             #expect(sweeps[0]["validation_rmse"] as? Double == 0.95)
@@ -72,62 +72,62 @@ import Training
     }
 
     @Test func equalJobsGiveEqualBytesHoweverTheFactorsWereCutAndHoweverLongItTook() throws {
-        try withTemporaryDirectory { directory in
-            try fixture.write(to: directory + "/a", rowsPerRun: 1)
+        try withTemporaryFolder { folder in
+            try fixture.write(to: folder + "/a", rowsPerRun: 1)
             var slower = fixture
             slower.sweeps[0].userSeconds = 99
-            try slower.write(to: directory + "/b", rowsPerRun: 4)
-            let files = try files(in: directory + "/a")
+            try slower.write(to: folder + "/b", rowsPerRun: 4)
+            let files = try files(in: folder + "/a")
             #expect(
                 files == [
                     "item_factors.npy", "item_ids.txt", "model.json", "training.json", "user_factors.npy", "user_ids.npy",
                 ])
             for file in files where file != "training.json" {
-                #expect(try bytes(of: directory + "/a/" + file) == bytes(of: directory + "/b/" + file), "\(file)")
+                #expect(try bytes(of: folder + "/a/" + file) == bytes(of: folder + "/b/" + file), "\(file)")
             }
         }
     }
 
     @Test func replacesAnOlderModelAndLeavesNothingBeside() throws {
-        try withTemporaryDirectory { directory in
-            try fixture.write(to: directory + "/model")
+        try withTemporaryFolder { folder in
+            try fixture.write(to: folder + "/model")
             let other = ModelFixture(users: 2, items: 2, rank: 1, seed: 2)
-            try other.write(to: directory + "/model")
-            #expect(try FactorModel.open(directory + "/model").userCount == 2)
-            #expect(try files(in: directory) == ["model"])
+            try other.write(to: folder + "/model")
+            #expect(try FactorModel.open(folder + "/model").userCount == 2)
+            #expect(try files(in: folder) == ["model"])
         }
     }
 
     @Test func neverReplacesAFolderThatIsNoModel() throws {
-        try withTemporaryDirectory { directory in
-            try FileManager.default.createDirectory(atPath: directory + "/photos", withIntermediateDirectories: false)
-            try overwrite(directory + "/photos/cat.jpg", [1])
-            let failure = #expect(throws: Failure.self) { try fixture.write(to: directory + "/photos") }
+        try withTemporaryFolder { folder in
+            try FileManager.default.createDirectory(atPath: folder + "/photos", withIntermediateDirectories: false)
+            try overwrite(folder + "/photos/cat.jpg", [1])
+            let failure = #expect(throws: Failure.self) { try fixture.write(to: folder + "/photos") }
             #expect(failure?.kind == .cannotCreate)
-            #expect(try bytes(of: directory + "/photos/cat.jpg") == [1])
+            #expect(try bytes(of: folder + "/photos/cat.jpg") == [1])
         }
     }
 
     @Test(arguments: [Float.nan, .infinity, -.infinity])
     func refusesToWriteFactorsThatAreNotFinite(value: Float) throws {
-        try withTemporaryDirectory { directory in
+        try withTemporaryFolder { folder in
             var broken = fixture
             broken.itemFactors[2 * 3 + 1] = value
-            let failure = #expect(throws: Failure.self) { try broken.write(to: directory + "/model") }
+            let failure = #expect(throws: Failure.self) { try broken.write(to: folder + "/model") }
             #expect(failure?.kind == .software)
             #expect(failure?.what == "the factors of row 2 are not finite numbers")
-            let left = try files(in: directory)
+            let left = try files(in: folder)
             #expect(left.isEmpty)
         }
     }
 
     @Test func refusesToWriteAnInterceptThatIsNotFinite() throws {
-        try withTemporaryDirectory { directory in
+        try withTemporaryFolder { folder in
             var broken = fixture
             broken.intercept = .nan
-            let failure = #expect(throws: Failure.self) { try broken.write(to: directory + "/model") }
+            let failure = #expect(throws: Failure.self) { try broken.write(to: folder + "/model") }
             #expect(failure?.kind == .software)
-            let left = try files(in: directory)
+            let left = try files(in: folder)
             #expect(left.isEmpty)
         }
     }

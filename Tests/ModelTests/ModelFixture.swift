@@ -11,6 +11,7 @@ import Training
 struct ModelFixture {
     var configuration: JobConfiguration
     var intercept: Double
+    var storeFingerprint = "00112233"
     var userIDs: IDMap
     var itemIDs: IDMap
     /// Rows x rank.
@@ -42,7 +43,7 @@ struct ModelFixture {
             try withRuns(of: itemFactors, rowsPerRun) { items in
                 try FactorModel.write(
                     to: path, configuration: configuration, intercept: intercept, kernelLevel: "portable",
-                    storeFingerprint: "00112233", converged: true, userIDs: userIDs, itemIDs: itemIDs, sweeps: sweeps,
+                    storeFingerprint: storeFingerprint, converged: true, userIDs: userIDs, itemIDs: itemIDs, sweeps: sweeps,
                     userFactors: users, itemFactors: items)
             }
         }
@@ -68,11 +69,11 @@ struct ModelFixture {
         return sum
     }
 
-    /// Writes the model to a temporary directory and opens it from there.
+    /// Writes the model to a temporary folder and opens it from there.
     func withModel<Result>(_ body: (FactorModel) throws -> Result) throws -> Result {
-        try withTemporaryDirectory { directory in
-            try write(to: directory + "/model")
-            return try body(FactorModel.open(directory + "/model"))
+        try withTemporaryFolder { folder in
+            try write(to: folder + "/model")
+            return try body(FactorModel.open(folder + "/model"))
         }
     }
 }
@@ -85,6 +86,6 @@ func overwrite(_ path: String, _ bytes: [UInt8]) throws {
     try Data(bytes).write(to: URL(fileURLWithPath: path))
 }
 
-func files(in directory: String) throws -> [String] {
-    try FileManager.default.contentsOfDirectory(atPath: directory).sorted()
+func files(in folder: String) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
 }

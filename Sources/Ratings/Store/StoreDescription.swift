@@ -97,7 +97,7 @@ extension StoreDescription {
         func bad(_ what: String, remedy: String = "import the ratings again") -> Failure {
             Failure(.badData, what, at: path, remedy: remedy)
         }
-        let bytes = try MappedFile(path: path).content
+        let bytes = Data(try readFile(path))
         let decoder = JSONDecoder()
         guard let version = try? decoder.decode(Version.self, from: bytes) else {
             throw bad("is not the description of a rating store")

@@ -1,0 +1,21 @@
+// Why: the sweeps of a job read the same while it runs, at its end, and years later from the model.
+
+import Foundation
+import Training
+
+/// A table with a row a sweep.
+public func sweepTable(_ sweeps: [SweepRecord]) -> TextTable {
+    var table = TextTable([
+        .number("sweep"), .number("objective"), .number("train RMSE"), .number("held-out RMSE"), .number("user s"),
+        .number("item s"), .number("sent MB"), .number("received MB"), .number("workers"),
+    ])
+    for sweep in sweeps {
+        table.add([
+            String(sweep.sweep), String(format: "%.1f", sweep.objective), String(format: "%.4f", sweep.trainRMSE),
+            sweep.validationRMSE.map { String(format: "%.4f", $0) } ?? "-", String(format: "%.2f", sweep.userSeconds),
+            String(format: "%.2f", sweep.itemSeconds), String(format: "%.1f", Double(sweep.bytesSent) / 1e6),
+            String(format: "%.1f", Double(sweep.bytesReceived) / 1e6), String(sweep.workers),
+        ])
+    }
+    return table
+}
