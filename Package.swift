@@ -52,7 +52,7 @@ let package = Package(
         .target(
             name: "CommandSupport",
             dependencies: [
-                "ClusterRuntime", "Failures", .product(name: "Logging", package: "swift-log"),
+                "ClusterRuntime", "ZeroMQ", "Failures", .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(name: "mf-worker", dependencies: ["CommandSupport"]),

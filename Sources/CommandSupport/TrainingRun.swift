@@ -11,6 +11,7 @@ import Model
 import Ratings
 import Synchronization
 import Training
+import ZeroMQ
 
 /// A job from its ratings to its model on disk.
 public struct TrainingRun: Sendable {
@@ -47,16 +48,31 @@ public struct TrainingRun: Sendable {
         }
     }
 
-    /// Runs the job on `coordinator` and writes the model.
+    /// Runs a coordinator, on a thread of its own, and writes the model.
+    /// - Parameter listening: told the endpoint once workers can connect.
     /// - Throws: a ``Failure``; of kind `tryAgain` when the job was stopped.
     public func run(
-        _ coordinator: CoordinatorRuntime, stop: StopRequest, logger: Logger
+        _ options: CoordinatorRuntime.Options, stop: StopRequest, logger: Logger,
+        listening: @escaping @Sendable (_ endpoint: String) -> Void = { _ in }
+    ) async throws(Failure) -> Report {
+        try await onDedicatedThread(named: "coordinator") { () throws(Failure) in
+            let clock = ContinuousClock()
+            let began = clock.now
+            let completion = try Context.use { context throws(Failure) in
+                let coordinator = try CoordinatorRuntime(options, context: context)
+                listening(coordinator.endpoint)
+                let view = ProgressView(logger: logger, sweeps: configuration.sweeps, hasHoldout: store.holdout != nil)
+                defer { view.finish() }
+                return try coordinator.run(configuration, store: store, stop: stop) { view.show($0) }
+            }
+            return try finish(completion, logger) { (clock.now - began) / .seconds(1) }
+        }
+    }
+
+    /// Writes the model of a finished job.
+    private func finish(
+        _ completion: CoordinatorRuntime.Completion, _ logger: Logger, seconds: () -> Double
     ) throws(Failure) -> Report {
-        let clock = ContinuousClock()
-        let began = clock.now
-        let view = ProgressView(logger: logger, sweeps: configuration.sweeps, hasHoldout: store.holdout != nil)
-        let completion = try coordinator.run(configuration, store: store, stop: stop) { view.show($0) }
-        view.finish()
         for (reason, count) in completion.dropped.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             logger.notice("messages not acted on: \(count) \(reason.rawValue)")
         }
@@ -77,7 +93,7 @@ public struct TrainingRun: Sendable {
                 model: destination, users: store.userIDs.count, items: store.itemIDs.count,
                 ratings: store.ratings.count, sweeps: sweeps.count, converged: converged, objective: last.objective,
                 trainRMSE: last.trainRMSE, validationRMSE: last.validationRMSE,
-                seconds: (clock.now - began) / .seconds(1))
+                seconds: seconds())
         }
     }
 }

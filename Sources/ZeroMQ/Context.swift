@@ -4,9 +4,9 @@ import CZeroMQ
 import Failures
 
 /// A libzmq context. Make one a process: closing one context can disturb CURVE in another (libzmq before 4.3.5).
-public final class Context: @unchecked Sendable {
-    // Unchecked: libzmq's contexts are thread-safe, and the handle never changes.
-    let handle: UnsafeMutableRawPointer
+public final class Context: Sendable {
+    // Safe to share: libzmq's contexts are thread-safe, and the handle never changes.
+    nonisolated(unsafe) let handle: UnsafeMutableRawPointer
 
     /// The oldest libzmq we work with; older ones have known security faults.
     static let oldestVersion = (4, 3, 3)
@@ -27,7 +27,25 @@ public final class Context: @unchecked Sendable {
         zmq_ctx_set(handle, ZMQ_BLOCKY, 0)
     }
 
+    /// Waits, when the last socket is gone, until its messages are sent or its linger is over.
     deinit { zmq_ctx_term(handle) }
+
+    /// Runs `body` with a context, and ends the context before returning.
+    ///
+    /// A process that exits while a context is alive loses what its closed sockets have not sent yet. So the last
+    /// words of a program are safe only if the context is known to have ended: keep neither it nor a socket
+    /// beyond `body`.
+    public static func use<Result>(_ body: (Context) throws(Failure) -> Result) throws(Failure) -> Result {
+        weak var witness: Context?
+        let result: Result
+        do {
+            let context = try Context()
+            witness = context
+            result = try body(context)
+        }
+        precondition(witness == nil, "a context was kept beyond its use")
+        return result
+    }
 }
 
 extension Failure {

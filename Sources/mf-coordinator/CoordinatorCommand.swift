@@ -6,7 +6,6 @@ import ClusterRuntime
 import CommandSupport
 import Failures
 import Foundation
-import ZeroMQ
 
 @main
 struct CoordinatorCommand: AsyncParsableCommand {
@@ -51,12 +50,9 @@ struct CoordinatorCommand: AsyncParsableCommand {
         if insecure { logger.warning("--insecure: whoever can connect to \(listen) can take part in this job") }
         let stop = try StopRequest()
         let trap = SignalTrap { stop.stop(reason: $0) }
-        let context = try Context()
         do {
-            let report = try await onDedicatedThread(named: "coordinator") { () throws(Failure) in
-                let coordinator = try CoordinatorRuntime(options, context: context)
-                logger.info("listening on \(coordinator.endpoint)")
-                return try run.run(coordinator, stop: stop, logger: logger)
+            let report = try await run.run(options, stop: stop, logger: logger) { endpoint in
+                logger.info("listening on \(endpoint)")
             }
             try report.print(asJSON: training.json)
         } catch let failure where trap.received != nil {

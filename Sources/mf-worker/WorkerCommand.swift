@@ -47,9 +47,10 @@ struct WorkerCommand: AsyncParsableCommand {
             coordinatorTimeout: .seconds(coordinatorTimeout),
             name: "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)",
             mayMapStore: mapStore)
-        let context = try Context()
         let ending = try await onDedicatedThread(named: "worker") { () throws(Failure) in
-            try WorkerRuntime(options, context: context, stop: stop, logger: logger).run()
+            try Context.use { context throws(Failure) in
+                try WorkerRuntime(options, context: context, stop: stop, logger: logger).run()
+            }
         }
         switch ending {
         case .finished(_, let reason): logger.info("the job is over: \(reason)")

@@ -7,7 +7,6 @@ import CommandSupport
 import Failures
 import Foundation
 import Logging
-import ZeroMQ
 
 struct TrainCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -41,15 +40,11 @@ struct TrainCommand: AsyncParsableCommand {
         let options = CoordinatorRuntime.Options(
             listen: try Endpoint("ipc://\(folder.path)/coordinator"),
             settings: CoordinatorSettings(minWorkers: workers))
-        let context = try Context()
-        let coordinator = try Unshared(CoordinatorRuntime(options, context: context))
         let processes = try WorkerProcesses(
-            count: workers, threads: threads, endpoint: coordinator.value.endpoint, logLevel: logging.logLevel)
+            count: workers, threads: threads, endpoint: options.listen, logLevel: logging.logLevel)
         do {
             let report = try await processes.whileRunning(stop: stop, logger: logger) { () throws(Failure) in
-                try await onDedicatedThread(named: "coordinator") { () throws(Failure) in
-                    try run.run(coordinator.value, stop: stop, logger: logger)
-                }
+                try await run.run(options, stop: stop, logger: logger)
             }
             try report.print(asJSON: training.json)
         } catch let failure where trap.received != nil {
@@ -57,13 +52,6 @@ struct TrainCommand: AsyncParsableCommand {
             throw ExitCode(SignalTrap.exitCode(of: trap.received!))
         }
     }
-}
-
-/// Hands a value to the one thread that will use it.
-private struct Unshared<Value>: @unchecked Sendable {
-    // Unchecked: made here, used by the coordinator's thread alone afterwards.
-    let value: Value
-    init(_ value: Value) { self.value = value }
 }
 
 /// A folder that only this user can enter, for the socket; removed when it goes out of scope.

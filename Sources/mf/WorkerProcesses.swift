@@ -18,7 +18,7 @@ struct WorkerProcesses {
     /// How long the workers have to end by themselves once the job is over.
     private static let farewellSeconds = 5
 
-    init(count: Int, threads: Int, endpoint: String, logLevel: Logger.Level) throws(Failure) {
+    init(count: Int, threads: Int, endpoint: Endpoint, logLevel: Logger.Level) throws(Failure) {
         self.count = count
         let folder = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
         executable = folder.appendingPathComponent("mf-worker").path
@@ -30,7 +30,7 @@ struct WorkerProcesses {
         // Workers say at the least level of warning what the coordinator would not know.
         let level = max(logLevel, .notice)
         arguments = [
-            "--coordinator", endpoint, "--threads", "\(threads)", "--coordinator-timeout",
+            "--coordinator", endpoint.description, "--threads", "\(threads)", "--coordinator-timeout",
             "\(Self.coordinatorTimeoutSeconds)", "--log-level", level.rawValue,
         ]
     }
