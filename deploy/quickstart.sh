@@ -175,6 +175,7 @@ train() {
 }
 
 mkdir -p "$work"
+rm -f "$work"/worker-*.log
 require_tools
 
 say "Building swift-mf for release"

@@ -17,8 +17,8 @@ echo "no warnings"
 say "Testing${MF_DATA:+ with the ratings in $MF_DATA}"
 [[ -n ${MF_DATA:-} ]] || echo "MF_DATA is not set: tests on real ratings are skipped"
 # The tests of the commands start real coordinators and workers and have deadlines: they run alone, and one by one.
-swift test -c release --skip-build --parallel --skip CommandTests
-swift test -c release --skip-build --no-parallel --filter CommandTests
+swift test -c release --skip-build --disable-xctest --parallel --skip CommandTests
+swift test -c release --skip-build --disable-xctest --no-parallel --filter CommandTests
 
 say "Opening every array with NumPy"
 if have python3 && python3 -c 'import numpy' 2>/dev/null; then
