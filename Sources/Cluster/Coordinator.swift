@@ -76,8 +76,13 @@ public struct Coordinator {
     private var factors: BySide<[FactorBlock]>
     /// Who solved each block last.
     private var homes: BySide<[WorkerID?]>
-    private var convergence: Convergence
+    private var schedule: Schedule
+    /// The regularization of each side's present factors.
     private var penalty: BySide<Double>
+    /// Each block as it was solved last. The present factors of the items may be extrapolated from these.
+    private var results: BySide<[Payload?]>
+    /// The regularization of the items' results.
+    private var itemResultPenalty = 0.0
     private var userSeconds = 0.0
     private var sweeps: [SweepRecord] = []
     private var actions: [Action] = []
@@ -105,7 +110,8 @@ public struct Coordinator {
             storeFingerprint: storeFingerprint)
         factors = data.plan.map { Array(repeating: .initial, count: $0.count) }
         homes = data.plan.map { Array(repeating: nil, count: $0.count) }
-        convergence = Convergence(sweeps: configuration.sweeps, tolerance: configuration.tolerance)
+        results = data.plan.map { Array(repeating: nil, count: $0.count) }
+        schedule = Schedule(configuration)
         let initial = job.initialFactors
         penalty = BySide(
             user: 0,
@@ -319,7 +325,7 @@ public struct Coordinator {
         let common = workers.values.map { Set($0.hello.kernelLevels) }
         job.kernelLevel = KernelLevel.allCases.filter { level in common.allSatisfy { $0.contains(level.rawValue) } }
             .max() ?? .portable
-        begin(HalfStep(index: 0), now)
+        begin(schedule.begin(), now)
         for id in workers.keys.sorted() { welcome(id, now) }
     }
 
@@ -352,14 +358,16 @@ public struct Coordinator {
         solving!.sums[block] = solved.sums
         solving!.unsolvedCount -= 1
         solving!.solvedRowCount += data.plan[side].rows(block).count
-        factors[side][block] = .solved(version: halfStep.solvedVersion, payload)
+        let present = halfStep.isExtrapolated ? extrapolation(of: payload, from: results[side][block]!) : payload
+        results[side][block] = payload
+        factors[side][block] = .solved(version: halfStep.solvedVersion, present)
         homes[side][block] = id
         actions.append(
             .report(
                 .halfStepProgressed(halfStep, rows: solving!.solvedRowCount, of: data.plan[side].rowCount)))
         for other in workers.keys.sorted() {
             workers[other]!.strike(block)
-            if other != id, workers[other]!.isReady { workers[other]!.lack(side, block) }
+            if halfStep.isExtrapolated || other != id, workers[other]!.isReady { workers[other]!.lack(side, block) }
         }
         if solving!.unsolvedCount == 0 {
             complete(solving!, now)
@@ -373,18 +381,22 @@ public struct Coordinator {
         let objective = Objective(
             blocks: solving.sums.map { $0! }, side: halfStep.side, fixedPenalty: penalty[halfStep.side.other])
         penalty = objective.penalty
+        if halfStep.isExtrapolated {
+            itemResultPenalty = penalty.item
+            penalty.item = presentPenalty(of: .item)
+        }
         let seconds = (now - solving.began) / .seconds(1)
         actions.append(.report(.halfStepEnded(halfStep, objective: objective, seconds: seconds)))
+        let step = schedule.next(after: halfStep, objective: objective.value)
         guard halfStep.endsSweep else {
-            userSeconds = seconds
-            begin(halfStep.next, now)
-            return
+            userSeconds += seconds
+            return take(step, now)
         }
         let record = SweepRecord(
             sweep: halfStep.sweep, objective: objective.value, trainRMSE: objective.trainRMSE,
             validationRMSE: objective.validationRMSE, userSeconds: userSeconds, itemSeconds: seconds,
             bytesSent: bytesSent, bytesReceived: bytesReceived, workers: workers.count)
-        (bytesSent, bytesReceived) = (0, 0)
+        (bytesSent, bytesReceived, userSeconds) = (0, 0, 0)
         sweeps.append(record)
         actions.append(.report(.sweepEnded(record)))
         guard objective.value.isFinite else {
@@ -393,19 +405,51 @@ public struct Coordinator {
                 remedy: "raise --regularization, or check the values of the ratings")
             return end(.failed(failure), .failed, failure.what, now)
         }
-        switch convergence.decide(sweep: halfStep.sweep, objective: objective.value) {
-        case .goOn: begin(halfStep.next, now)
-        case .converged: finish(converged: true, now)
-        case .sweepsDone: finish(converged: false, now)
+        take(step, now)
+    }
+
+    private mutating func take(_ step: Schedule.Step, _ now: Duration) {
+        switch step {
+        case .solve(let halfStep): begin(halfStep, now)
+        case .withdrawExtrapolation(let version, let halfStep):
+            actions.append(.report(.extrapolationWithdrawn(sweep: halfStep.sweep)))
+            penalty.item = itemResultPenalty
+            for block in factors.item.indices {
+                factors.item[block] = .solved(version: version, results.item[block]!)
+                for id in workers.keys where workers[id]!.isReady { workers[id]!.lack(.item, block) }
+            }
+            begin(halfStep, now)
+        case .end(let converged):
+            end(
+                .done(factors: results.map { $0.map { $0! } }, sweeps: sweeps, converged: converged), .done,
+                "the model is finished", now)
         }
     }
 
-    // MARK: The end
+    // MARK: Extrapolation
 
-    private mutating func finish(converged: Bool, _ now: Duration) {
-        let payloads = factors.map { blocks in blocks.map { $0.payload! } }
-        end(.done(factors: payloads, sweeps: sweeps, converged: converged), .done, "the model is finished", now)
+    private func extrapolation(of present: Payload, from previous: Payload) -> Payload {
+        Payload(byteCount: present.bytes.count) { bytes in
+            Extrapolation.extrapolate(present.floats, previous: previous.floats, to: bytes.bindMemory(to: Float.self))
+        }
     }
+
+    /// The regularization of the present factors of `side`, added in row order.
+    private func presentPenalty(of side: Side) -> Double {
+        let offsets = data.rows(side).offsets
+        var penalty = 0.0
+        for (block, factors) in factors[side].enumerated() {
+            let floats = factors.payload!.floats
+            for (index, row) in data.plan[side].rows(block).enumerated() {
+                let squares = floats[index * job.rank..<(index + 1) * job.rank]
+                    .reduce(0.0) { $0 + Double($1) * Double($1) }
+                penalty += job.solver.regularization(ofRowWith: Int(offsets[row + 1] - offsets[row])) * squares
+            }
+        }
+        return penalty
+    }
+
+    // MARK: The end
 
     private mutating func fail(_ failure: WorkerMessage.BlockFailure, _ now: Duration) {
         guard failure.halfStep == solving?.halfStep else { return drop(.stale) }

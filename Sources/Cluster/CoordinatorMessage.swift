@@ -87,7 +87,7 @@ extension CoordinatorMessage {
             writer.block(side, block)
             writer.integer(UInt32(version))
         case .solve(let halfStep, let block):
-            writer.integer(UInt32(halfStep.index))
+            writer.halfStep(halfStep)
             writer.integer(UInt32(block))
         case .finish(let finish, let reason):
             writer.text(finish.rawValue)
@@ -110,7 +110,7 @@ extension CoordinatorMessage {
         case 105:
             let (side, block) = try reader.block()
             self = .factors(
-                side, block: block, version: try reader.count(UInt32.self, in: 0...JobConfiguration.maximumSweeps))
+                side, block: block, version: try reader.count(UInt32.self, in: 1...Limits.version))
         case 106:
             self = .solve(
                 try reader.halfStep(), block: try reader.count(UInt32.self, in: 0...Limits.blockCount))

@@ -15,6 +15,8 @@ public enum JobEvent: Sendable {
     case halfStepProgressed(HalfStep, rows: Int, of: Int)
     case halfStepEnded(HalfStep, objective: Objective, seconds: Double)
     case sweepEnded(SweepRecord)
+    /// Extrapolated item factors did not lower the objective; the users are solved again without.
+    case extrapolationWithdrawn(sweep: Int)
     /// Something odd that the job survived.
     case warning(String)
 }

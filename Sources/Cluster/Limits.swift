@@ -16,6 +16,8 @@ public enum Limits {
     public static let frameByteCount = max(headerByteCount, payloadByteCount)
     /// Names, paths, reasons.
     public static let textByteCount = 4096
+    /// Versions of factors, and half-steps: a sweep makes two, and an extrapolation that is withdrawn two more.
+    public static let version = 4 * JobConfiguration.maximumSweeps
     /// Blocks of one side.
     public static let blockCount = 1 << 20
     /// Payloads that a worker lets the coordinator have under way to it.

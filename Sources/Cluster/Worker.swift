@@ -182,7 +182,7 @@ public struct Worker {
         solvedCount += 1
         // Deferred factors first: if this very block is among them, someone else was faster, with the same bytes.
         installDeferred(now)
-        if versions[halfStep.side][block] < halfStep.solvedVersion {
+        if !halfStep.isExtrapolated, versions[halfStep.side][block] < halfStep.solvedVersion {
             versions[halfStep.side].set(block, to: halfStep.solvedVersion)
             actions.append(.installFactors(halfStep.side, block: block, factors))
         }
@@ -377,7 +377,7 @@ public struct Worker {
     private func needs(of task: Task, _ solved: Side, _ fixed: Side) -> [WorkerMessage.Need] {
         var needs: [WorkerMessage.Need] = []
         if mapsStore == false, !held[solved].contains(task.block) { needs.append(.ratings(solved, block: task.block)) }
-        if versions[solved][task.block] < task.halfStep.solvedVersion - 1 {
+        if versions[solved][task.block] < task.halfStep.priorVersion {
             needs.append(.factors(solved, block: task.block))
         }
         needs += versions[fixed].blocks(before: task.halfStep.fixedVersion).map { .factors(fixed, block: $0) }

@@ -109,7 +109,7 @@ extension WorkerMessage {
             writer.text("factors")
             writer.block(side, block)
         case .solved(let solved):
-            writer.integer(UInt32(solved.halfStep.index))
+            writer.halfStep(solved.halfStep)
             writer.integer(UInt32(solved.block))
             writer.number(solved.sums.squaredError)
             writer.number(solved.sums.penalty)
@@ -117,7 +117,7 @@ extension WorkerMessage {
             writer.integer(UInt64(solved.sums.ratingCount))
             writer.integer(UInt64(solved.sums.holdoutCount))
         case .failed(let failure):
-            writer.integer(UInt32(failure.halfStep.index))
+            writer.halfStep(failure.halfStep)
             writer.integer(UInt32(failure.block))
             writer.text(failure.what)
             writer.text(failure.place)
@@ -166,19 +166,37 @@ extension WorkerMessage {
 }
 
 extension WireWriter {
+    mutating func side(_ side: Side) { integer(UInt8(side == .user ? 0 : 1)) }
+
     mutating func block(_ side: Side, _ block: Int) {
-        integer(UInt8(side == .user ? 0 : 1))
+        self.side(side)
         integer(UInt32(block))
+    }
+
+    mutating func halfStep(_ halfStep: HalfStep) {
+        integer(UInt32(halfStep.index))
+        side(halfStep.side)
+        integer(UInt32(halfStep.sweep))
+        integer(UInt32(halfStep.fixedVersion))
+        integer(UInt32(halfStep.priorVersion))
+        integer(UInt32(halfStep.solvedVersion))
+        flag(halfStep.isExtrapolated)
     }
 }
 
 extension WireReader {
+    mutating func side() throws(WireError) -> Side { try count(UInt8.self, in: 0...1) == 0 ? .user : .item }
+
     mutating func block() throws(WireError) -> (Side, Int) {
-        let side: Side = try count(UInt8.self, in: 0...1) == 0 ? .user : .item
-        return (side, try count(UInt32.self, in: 0...Limits.blockCount))
+        (try side(), try count(UInt32.self, in: 0...Limits.blockCount))
     }
 
     mutating func halfStep() throws(WireError) -> HalfStep {
-        HalfStep(index: try count(UInt32.self, in: 0...2 * JobConfiguration.maximumSweeps))
+        HalfStep(
+            index: try count(UInt32.self, in: 0...Limits.version), side: try side(),
+            sweep: try count(UInt32.self, in: 1...JobConfiguration.maximumSweeps),
+            fixedVersion: try count(UInt32.self, in: 0...Limits.version),
+            priorVersion: try count(UInt32.self, in: 0...Limits.version),
+            solvedVersion: try count(UInt32.self, in: 1...Limits.version), isExtrapolated: try flag())
     }
 }

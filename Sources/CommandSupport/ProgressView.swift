@@ -42,6 +42,8 @@ public final class ProgressView {
         case .workerLeft(let name, let reason, let workers):
             log(.warning, "worker \(name) left: \(reason); its blocks go to others; \(workers) workers remain")
         case .workerRefused(let name, let reason): log(.warning, "worker \(name) refused: \(reason)")
+        case .extrapolationWithdrawn(let sweep):
+            log(.info, "sweep \(sweep): extrapolation did not help and is off from here on; solving the users again")
         case .warning(let text): log(.warning, text)
         case .halfStepBegan:
             halfStepBegan = clock.now

@@ -37,6 +37,9 @@ public struct TrainingOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Stop when a sweep lowers the objective by less than this part of it; 0: never.", valueName: "fraction"))
     public var tolerance = JobConfiguration().tolerance
 
+    @Flag(inversion: .prefixedNo, help: "Extrapolate the item factors between sweeps, which saves some.")
+    public var extrapolate = JobConfiguration().extrapolate
+
     @Option(help: ArgumentHelp("Seed of the initial factors.", valueName: "n"))
     public var seed = JobConfiguration().seed
 
@@ -49,7 +52,7 @@ public struct TrainingOptions: ParsableArguments {
     public func configuration() throws(Failure) -> JobConfiguration {
         let configuration = JobConfiguration(
             rank: rank, regularization: regularization, regularizationScaling: regularizationScaling, solver: solver,
-            center: center, sweeps: sweeps, tolerance: tolerance, seed: seed)
+            center: center, sweeps: sweeps, tolerance: tolerance, extrapolate: extrapolate, seed: seed)
         try configuration.validate()
         return configuration
     }

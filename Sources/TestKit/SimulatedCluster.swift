@@ -44,6 +44,7 @@ public struct SimulatedCluster {
         public var outcome: JobOutcome
         /// Every objective, half-step by half-step.
         public var objectives: [Objective] = []
+        public var withdrawnExtrapolations = 0
         public var crashed = 0
         public var damaged = 0
         /// Most payload bytes that were under way to one worker.
@@ -234,6 +235,7 @@ public struct SimulatedCluster {
         for action in actions {
             switch action {
             case .report(.halfStepEnded(_, let objective, _)): result.objectives.append(objective)
+            case .report(.extrapolationWithdrawn): result.withdrawnExtrapolations += 1
             case .report(.halfStepProgressed): solvedCount += 1
             case .report: break
             case .end(let outcome):

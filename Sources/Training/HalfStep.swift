@@ -1,35 +1,37 @@
-// Why: training is a fixed sequence of half-steps. Which side is solved, and which versions of the factors it
-// reads and writes, follows from its number alone:
-//
-//     half-step   0      1      2      3      ...
-//     solves      users  items  users  items
-//     sweep       1      1      2      2
-//
-// The version of a side's factors is how often it has been solved: 0 for the initial ones.
+// Why: a half-step names everything that its results depend on, so that a worker can check that it has just that,
+// and a late result cannot pass for another's.
 
 import Ratings
 
 /// One side solved with the other fixed.
-public struct HalfStep: Sendable, Hashable, Comparable {
-    /// 0 for the first of the job.
+public struct HalfStep: Sendable, Hashable {
+    /// Counts all half-steps of the job from 0, repeated ones too.
     public let index: Int
+    /// The side that is solved.
+    public let side: Side
+    /// 1 for the first sweep.
+    public let sweep: Int
+    /// The version of the fixed side's factors that it reads. Versions of a side only rise; 0 are the initial factors.
+    public let fixedVersion: Int
+    /// The version of the solved side's factors from which it starts.
+    public let priorVersion: Int
+    /// The version of the solved side's factors that it makes.
+    public let solvedVersion: Int
+    /// Whether the results are not the side's new factors yet, but extrapolated first; see ``Extrapolation``.
+    public let isExtrapolated: Bool
 
-    public init(index: Int) {
-        precondition(index >= 0)
+    public init(
+        index: Int, side: Side, sweep: Int, fixedVersion: Int, priorVersion: Int, solvedVersion: Int,
+        isExtrapolated: Bool
+    ) {
         self.index = index
+        self.side = side
+        self.sweep = sweep
+        self.fixedVersion = fixedVersion
+        self.priorVersion = priorVersion
+        self.solvedVersion = solvedVersion
+        self.isExtrapolated = isExtrapolated
     }
 
-    /// The side that is solved.
-    public var side: Side { index % 2 == 0 ? .user : .item }
-    /// 1 for the first sweep.
-    public var sweep: Int { index / 2 + 1 }
     public var endsSweep: Bool { side == .item }
-    public var next: HalfStep { HalfStep(index: index + 1) }
-
-    /// The version of the solved side's factors that this half-step makes.
-    public var solvedVersion: Int { sweep }
-    /// The version of the fixed side's factors that it reads.
-    public var fixedVersion: Int { side == .user ? sweep - 1 : sweep }
-
-    public static func < (left: HalfStep, right: HalfStep) -> Bool { left.index < right.index }
 }

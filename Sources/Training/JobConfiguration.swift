@@ -17,12 +17,15 @@ public struct JobConfiguration: Sendable, Hashable, Codable {
     public var sweeps: Int
     /// Training stops when a sweep lowers the objective by less than this fraction of it. 0 runs every sweep.
     public var tolerance: Double
+    /// Whether item factors are extrapolated between sweeps; see ``Extrapolation``.
+    public var extrapolate: Bool
     /// Seed of the initial factors.
     public var seed: UInt64
 
     public init(
         rank: Int = 64, regularization: Double = 0.08, regularizationScaling: RegularizationScaling = .count,
-        solver: SolverKind = .exact, center: Bool = true, sweeps: Int = 15, tolerance: Double = 1e-4, seed: UInt64 = 1
+        solver: SolverKind = .exact, center: Bool = true, sweeps: Int = 15, tolerance: Double = 1e-4,
+        extrapolate: Bool = true, seed: UInt64 = 1
     ) {
         self.rank = rank
         self.regularization = regularization
@@ -31,11 +34,12 @@ public struct JobConfiguration: Sendable, Hashable, Codable {
         self.center = center
         self.sweeps = sweeps
         self.tolerance = tolerance
+        self.extrapolate = extrapolate
         self.seed = seed
     }
 
     enum CodingKeys: String, CodingKey {
-        case rank, regularization, solver, center, sweeps, tolerance, seed
+        case rank, regularization, solver, center, sweeps, tolerance, extrapolate, seed
         case regularizationScaling = "regularization_scaling"
     }
 }

@@ -11,7 +11,8 @@ import Training
 @Suite struct MessageTests {
     private static let envelope = Envelope(job: 42, epoch: 3)
 
-    private static let halfStep = HalfStep(index: 5)
+    private static let halfStep = HalfStep(
+        index: 5, side: .item, sweep: 3, fixedVersion: 5, priorVersion: 4, solvedVersion: 6, isExtrapolated: true)
 
     private static let workerMessages: [WorkerMessage] = [
         .hello(.init(name: "höst:1", threads: 3, kernelLevels: ["portable", "unheard-of"], credit: 8)),

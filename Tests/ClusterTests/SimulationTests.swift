@@ -75,6 +75,24 @@ import Training
         }
     }
 
+    /// Near the optimum rounding alone raises the objective sooner or later, and the extrapolation is withdrawn.
+    @Test(arguments: [(1, 0), (3, 0), (3, 2)])
+    func withdrawnExtrapolationsGiveTheSameBytes(workers: Int, crashes: Int) throws {
+        let (training, _) = SyntheticRatings.planted(users: 60, items: 40, ratings: 800, seed: 6)
+        let configuration = JobConfiguration(rank: 4, regularization: 1, regularizationScaling: .none, sweeps: 60, tolerance: 0)
+        let data = JobData(ratings: training, holdout: nil, rank: 4)
+        func run(_ workers: Int, _ crashes: Int) throws -> SimulatedCluster.Result {
+            try SimulatedCluster.run(
+                .init(configuration: configuration, data: data, seed: 31, workers: workers, crashes: crashes))
+        }
+        let (alone, result) = (try run(1, 0), try run(workers, crashes))
+        #expect(alone.withdrawnExtrapolations == 1)
+        #expect(result.withdrawnExtrapolations == 1)
+        #expect(result.outcome.factorBytes != nil)
+        #expect(result.outcome.factorBytes == alone.outcome.factorBytes)
+        #expect(result.crashed == crashes)
+    }
+
     @Test func payloadsUnderWayAreBoundedByCredit() throws {
         let (configuration, data) = Self.job()
         let result = try SimulatedCluster.run(.init(configuration: configuration, data: data, seed: 9, workers: 3))

@@ -46,14 +46,6 @@ import Training
         #expect(BlockPlan(bounds: [0, 2, 2]) == nil)
     }
 
-    @Test func halfStepsAlternate() {
-        let steps = (0..<4).map(HalfStep.init(index:))
-        #expect(steps.map(\.side) == [.user, .item, .user, .item])
-        #expect(steps.map(\.sweep) == [1, 1, 2, 2])
-        #expect(steps.map(\.fixedVersion) == [0, 1, 1, 2])
-        #expect(steps.map(\.solvedVersion) == [1, 1, 2, 2])
-    }
-
     @Test func initialFactorsDependOnTheirPlaceAlone() {
         let initial = InitialFactors(seed: 5, rank: 7)
         var whole = [Float](repeating: 0, count: 70)
@@ -78,15 +70,5 @@ import Training
         #expect(abs(mean) < 5 * (1 / Double(rank) / count).squareRoot())
         // The fourth moment of a uniform variable makes the variance of its square 4/5 of the square of its variance.
         #expect(abs(variance * Double(rank) - 1) < 5 * (0.8 / count).squareRoot())
-    }
-
-    @Test func convergenceStops() {
-        var rule = Convergence(sweeps: 10, tolerance: 0.01)
-        #expect(rule.decide(sweep: 1, objective: 100) == .goOn)
-        #expect(rule.decide(sweep: 2, objective: 98) == .goOn)
-        #expect(rule.decide(sweep: 3, objective: 97.5) == .converged)
-        var all = Convergence(sweeps: 2, tolerance: 0)
-        #expect(all.decide(sweep: 1, objective: 100) == .goOn)
-        #expect(all.decide(sweep: 2, objective: 100) == .sweepsDone)
     }
 }

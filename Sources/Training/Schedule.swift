@@ -1,0 +1,72 @@
+// Why: which half-step comes next is decided from the objectives so far and from nothing else, so that it is the same
+// on every run, whoever takes part.
+//
+//     half-step   0      1      2      3      ...
+//     solves      users  items  users  items
+//     sweep       1      1      2      2
+//
+// From the second sweep on the item factors are extrapolated before the users are solved again. If that user
+// half-step ends with a higher objective than the sweep before it, the extrapolated factors are withdrawn, the users are
+// solved once more with the item factors as they were, and there is no more extrapolation. So the objective of what is
+// kept never rises from half-step to half-step (but for rounding, and as far as the solver minimizes).
+
+import Ratings
+
+/// The sequence of a job's half-steps.
+public struct Schedule: Sendable {
+    /// What to do next.
+    public enum Step: Sendable, Hashable {
+        case solve(HalfStep)
+        /// The item factors are as they were solved again, under a new version; then the half-step follows.
+        case withdrawExtrapolation(itemVersion: Int, then: HalfStep)
+        case end(converged: Bool)
+    }
+
+    private let sweeps: Int
+    private let tolerance: Double
+    private var extrapolates: Bool
+    private var versions = BySide(user: 0, item: 0)
+    private var newestVersion = 0
+    private var count = 0
+    /// The objective at the end of the last sweep.
+    private var previous: Double?
+    /// Whether the present item factors are extrapolated.
+    private var isExtrapolated = false
+
+    public init(_ configuration: JobConfiguration) {
+        sweeps = configuration.sweeps
+        tolerance = configuration.tolerance
+        extrapolates = configuration.extrapolate
+    }
+
+    /// The first half-step.
+    public mutating func begin() -> HalfStep { halfStep(.user, sweep: 1) }
+
+    /// Decides what follows on `halfStep`, which ended with `objective`.
+    public mutating func next(after halfStep: HalfStep, objective: Double) -> Step {
+        versions[halfStep.side] = halfStep.solvedVersion
+        guard halfStep.endsSweep else {
+            if isExtrapolated, let previous, objective > previous {
+                (extrapolates, isExtrapolated) = (false, false)
+                newestVersion += 1
+                versions.item = newestVersion
+                return .withdrawExtrapolation(
+                    itemVersion: newestVersion, then: self.halfStep(.user, sweep: halfStep.sweep))
+            }
+            return .solve(self.halfStep(.item, sweep: halfStep.sweep))
+        }
+        isExtrapolated = halfStep.isExtrapolated
+        defer { previous = objective }
+        if let previous, tolerance > 0, previous - objective < tolerance * previous { return .end(converged: true) }
+        if halfStep.sweep >= sweeps { return .end(converged: false) }
+        return .solve(self.halfStep(.user, sweep: halfStep.sweep + 1))
+    }
+
+    private mutating func halfStep(_ side: Side, sweep: Int) -> HalfStep {
+        newestVersion += 1
+        defer { count += 1 }
+        return HalfStep(
+            index: count, side: side, sweep: sweep, fixedVersion: versions[side.other], priorVersion: versions[side],
+            solvedVersion: newestVersion, isExtrapolated: side == .item && extrapolates && (2..<sweeps).contains(sweep))
+    }
+}

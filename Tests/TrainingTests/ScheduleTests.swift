@@ -1,0 +1,69 @@
+// Why: the schedule alone decides which half-steps are done and when training ends.
+
+import Testing
+import Training
+
+@Suite struct ScheduleTests {
+    private func schedule(sweeps: Int, tolerance: Double = 0, extrapolate: Bool = false) -> Schedule {
+        Schedule(JobConfiguration(sweeps: sweeps, tolerance: tolerance, extrapolate: extrapolate))
+    }
+
+    private func halfStep(_ step: Schedule.Step) throws -> HalfStep {
+        guard case .solve(let halfStep) = step else { throw Unexpected(step: step) }
+        return halfStep
+    }
+
+    private struct Unexpected: Error { let step: Schedule.Step }
+
+    @Test func halfStepsAlternateAndReadWhatWasSolvedLast() throws {
+        var schedule = schedule(sweeps: 2)
+        var steps = [schedule.begin()]
+        for objective in [9.0, 8, 7] { steps.append(try halfStep(schedule.next(after: steps.last!, objective: objective))) }
+        #expect(steps.map(\.index) == [0, 1, 2, 3])
+        #expect(steps.map(\.side) == [.user, .item, .user, .item])
+        #expect(steps.map(\.sweep) == [1, 1, 2, 2])
+        #expect(steps.map(\.solvedVersion) == [1, 2, 3, 4])
+        #expect(steps.map(\.fixedVersion) == [0, 1, 2, 3])
+        #expect(steps.map(\.priorVersion) == [0, 0, 1, 2])
+        #expect(schedule.next(after: steps[3], objective: 6) == .end(converged: false))
+    }
+
+    @Test func aSweepThatGainsTooLittleEndsTraining() throws {
+        var schedule = schedule(sweeps: 100, tolerance: 0.01)
+        var step = schedule.begin()
+        for objective in [200.0, 100, 99, 98, 97.8] { step = try halfStep(schedule.next(after: step, objective: objective)) }
+        #expect(schedule.next(after: step, objective: 97.5) == .end(converged: true))
+    }
+
+    @Test func itemsAreExtrapolatedFromTheSecondSweepToTheLastButOne() throws {
+        var schedule = schedule(sweeps: 4, extrapolate: true)
+        var steps = [schedule.begin()]
+        for objective in [9.0, 8, 7, 6, 5, 4, 3] {
+            steps.append(try halfStep(schedule.next(after: steps.last!, objective: objective)))
+        }
+        #expect(steps.map(\.isExtrapolated) == [false, false, false, true, false, true, false, false])
+    }
+
+    @Test func extrapolationThatRaisesTheObjectiveIsWithdrawnForGood() throws {
+        var schedule = schedule(sweeps: 6, extrapolate: true)
+        var step = schedule.begin()
+        for objective in [9.0, 8, 7, 6] { step = try halfStep(schedule.next(after: step, objective: objective)) }
+        #expect(step.side == .user && step.sweep == 3)
+        guard case .withdrawExtrapolation(let version, let again) = schedule.next(after: step, objective: 6.1) else {
+            Issue.record("the extrapolation was kept")
+            return
+        }
+        #expect(version > step.solvedVersion)
+        #expect(again.side == .user && again.sweep == 3 && again.index == step.index + 1)
+        #expect(again.fixedVersion == version)
+        #expect(again.priorVersion == step.solvedVersion)
+        step = again
+        var later: [HalfStep] = []
+        for objective in [5.9, 5.8, 5.7, 5.6] {
+            step = try halfStep(schedule.next(after: step, objective: objective))
+            later.append(step)
+        }
+        #expect(later.allSatisfy { !$0.isExtrapolated })
+        #expect(later.map(\.side) == [.item, .user, .item, .user])
+    }
+}
