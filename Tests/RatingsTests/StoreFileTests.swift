@@ -46,7 +46,6 @@ import Testing
         let folder = try TemporaryFolder()
         try makeStore().save(to: folder("store"))
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder("store")).sorted() == Self.files)
-        #expect(RatingStore.isStore(folder("store")) && !RatingStore.isStore(folder.path))
         let json = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: folder("store/store.json"))))
         let keys = try #require(json as? [String: Any]).keys.sorted()
         #expect(

@@ -52,9 +52,6 @@ public final class RatingStore: Sendable {
 // MARK: - Opening
 
 extension RatingStore {
-    /// Whether `path` is a folder that holds a store.
-    public static func isStore(_ path: String) -> Bool { MarkedDirectory.holds(path, marker: marker) }
-
     /// Maps the store at `path`.
     ///
     /// Every array is read once, to compare its checksum with `store.json` and to make sure that offsets and
@@ -62,7 +59,7 @@ extension RatingStore {
     /// - Throws: a ``Failure``: `noInput` when nothing is at `path` or a file is missing, `badData` when it is no store, is
     ///   of another version, or a file was cut off or changed.
     public static func open(_ path: String) throws(Failure) -> RatingStore {
-        try MarkedDirectory.require(path, marker: marker, kind: "a rating store")
+        try MarkedDirectory.require(path, markers: marker, kind: "a rating store")
         let description = try StoreDescription.read(path + "/" + marker)
         let ratings = try StoredMatrix(directory: path, prefix: "", count: description.ratings, of: description)
         var checks = ratings.checks

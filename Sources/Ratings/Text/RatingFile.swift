@@ -81,6 +81,7 @@ struct RatingFile: Sendable {
         var byteCount = min(text.byteCount, sampleByteCount)
         while true {
             let buffer = ElementBuffer<UInt8>(count: byteCount)
+            defer { withExtendedLifetime(buffer) {} }
             try text.read(from: 0, into: UnsafeMutableRawBufferPointer(buffer.elements))
             if byteCount == text.byteCount { return try detector.find(buffer.prefix) }
             if let end = buffer.prefix.lastIndex(of: UInt8(ascii: "\n")) {
