@@ -9,6 +9,7 @@ import Failures
 public struct ArrayView<Element: ArrayElement>: @unchecked Sendable {
     // Unchecked: the elements are never written while a view exists, and `owner` keeps them alive; an owner
     // is either one of our Sendable classes or a private box that nothing else refers to.
+    /// Valid as long as a view of them is: keep the view in a variable, and not only in the expression that made it.
     public let elements: UnsafeBufferPointer<Element>
     public let shape: [Int]
     private let owner: AnyObject?

@@ -7,6 +7,8 @@ import Foundation
 
 /// Parses the arguments of `Root`, runs the command they name, and exits the process when it fails.
 public func runCommand<Root: ParsableCommand>(_ root: Root.Type) async {
+    // A file that reaches `ulimit -f` is then an error with a remedy, cleaned up after, and not the end of the process.
+    signal(SIGXFSZ, SIG_IGN)
     do {
         var command = try root.parseAsRoot()
         if var command = command as? any AsyncParsableCommand {

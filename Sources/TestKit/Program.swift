@@ -13,8 +13,8 @@ public struct Program: Sendable {
 
     public let name: String
 
-    /// The folder of the built programs: that of the test runner itself.
-    private var path: String {
+    /// Its executable, in the folder of the built programs: that of the test runner itself.
+    public var path: String {
         URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().path + "/" + name
     }
 

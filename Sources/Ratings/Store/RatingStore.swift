@@ -52,21 +52,14 @@ public final class RatingStore: Sendable {
 // MARK: - Opening
 
 extension RatingStore {
-    /// Whether `path` is a folder that holds a store.
-    public static func isStore(_ path: String) -> Bool { (try? MappedFile(path: path + "/" + marker)) != nil }
-
     /// Maps the store at `path`.
     ///
     /// Every array is read once, to compare its checksum with `store.json` and to make sure that offsets and
     /// columns are in range, so that nothing later has to.
-    /// - Throws: a ``Failure``: `noInput` when there is no store at `path` or a file of it is missing, `badData` when it
-    ///   is of another version, or a file was cut off or changed.
+    /// - Throws: a ``Failure``: `noInput` when nothing is at `path` or a file is missing, `badData` when it is no store, is
+    ///   of another version, or a file was cut off or changed.
     public static func open(_ path: String) throws(Failure) -> RatingStore {
-        guard isStore(path) else {
-            throw Failure(
-                .noInput, "is not a rating store: it has no \(marker)", at: path,
-                remedy: "give a folder that `mf import` has written")
-        }
+        try MarkedDirectory.require(path, markers: marker, kind: "a rating store")
         let description = try StoreDescription.read(path + "/" + marker)
         let ratings = try StoredMatrix(directory: path, prefix: "", count: description.ratings, of: description)
         var checks = ratings.checks
@@ -107,7 +100,7 @@ extension RatingStore {
         if let holdout { try StoredMatrix.write(holdout, prefix: StoredMatrix.holdoutPrefix, into: directory, checkpoint) }
         try userIDs.write(into: directory, name: StoredMatrix.userIDs)
         try itemIDs.write(into: directory, name: StoredMatrix.itemIDs)
-        try writeFile(try description.encoded(), to: directory.path(Self.marker))
+        try SealedJSON.write(description, to: directory.path(Self.marker))
         try checkpoint()
         try directory.commit()
     }

@@ -3,15 +3,12 @@
 
 import ArrayFiles
 import Failures
-import Foundation
 
 /// What a rating store holds: the content of `store.json`.
-public struct StoreDescription: Codable, Sendable, Hashable {
-    public static let currentFormat = "swift-mf ratings"
-    public static let currentFormatVersion = 1
+public struct StoreDescription: SealedDocument, Sendable, Hashable {
+    public static let format = "swift-mf ratings"
+    public static let formatVersion = 1
 
-    public var format = currentFormat
-    public var formatVersion = currentFormatVersion
     /// Rows of each side, those included that occur in held-out ratings only.
     public var users: Int
     public var items: Int
@@ -34,8 +31,7 @@ public struct StoreDescription: Codable, Sendable, Hashable {
     public var checksums: [String: String]
 
     enum CodingKeys: String, CodingKey {
-        case format, users, items, ratings, mean, minimum, maximum, source, fingerprint, checksums
-        case formatVersion = "format_version"
+        case users, items, ratings, mean, minimum, maximum, source, fingerprint, checksums
         case holdoutRatings = "holdout_ratings"
         case valueEncoding = "value_encoding"
         case userIDs = "user_ids"
@@ -45,7 +41,7 @@ public struct StoreDescription: Codable, Sendable, Hashable {
     /// What ``fingerprint`` must be.
     var contentFingerprint: String {
         var lines = [
-            "\(format) \(formatVersion)", "\(users) \(items) \(ratings) \(holdoutRatings)",
+            "\(Self.format) \(Self.formatVersion)", "\(users) \(items) \(ratings) \(holdoutRatings)",
             "\(mean) \(minimum) \(maximum)", "\(valueEncoding.elementType.rawValue) \(valueEncoding.denominator)",
             "\(userIDs.rawValue) \(itemIDs.rawValue)",
         ]
@@ -74,50 +70,18 @@ public struct RatingSource: Codable, Sendable, Hashable {
     }
 }
 
-// MARK: - On disk
-
 extension StoreDescription {
-    /// The bytes of `store.json`.
-    func encoded() throws(Failure) -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        do {
-            return Array(try encoder.encode(self)) + [UInt8(ascii: "\n")]
-        } catch {
-            throw Failure(.software, "the store's description cannot be written as JSON: \(error)")
-        }
-    }
-
-    /// Reads `store.json` at `path` and checks that it contradicts neither itself nor this version of the program.
+    /// Reads `store.json` at `path`.
+    /// - Throws: a ``Failure`` of kind `badData` when it is not what this program writes.
     static func read(_ path: String) throws(Failure) -> StoreDescription {
-        struct Version: Decodable {
-            var format: String
-            var format_version: Int
-        }
-        func bad(_ what: String, remedy: String = "import the ratings again") -> Failure {
-            Failure(.badData, what, at: path, remedy: remedy)
-        }
-        let bytes = Data(try readFile(path))
-        let decoder = JSONDecoder()
-        guard let version = try? decoder.decode(Version.self, from: bytes) else {
-            throw bad("is not the description of a rating store")
-        }
-        guard version.format == currentFormat else { throw bad("the format is \(version.format), not \(currentFormat)") }
-        guard version.format_version == currentFormatVersion else {
-            throw bad(
-                "format version \(version.format_version), and this program reads \(currentFormatVersion)",
-                remedy: "import the ratings again with this version")
-        }
-        guard let description = try? decoder.decode(StoreDescription.self, from: bytes) else {
-            throw bad("a key is missing or of the wrong type")
-        }
+        let description = try SealedJSON.read(StoreDescription.self, at: path)
+        func bad(_ what: String) -> Failure { Failure(.badData, what, at: path, remedy: "import the ratings again") }
         let limit = RatingStore.maximumRowCount
         guard (1...limit).contains(description.users), (1...limit).contains(description.items) else {
             throw bad("\(description.users) users and \(description.items) items: must be 1 to \(limit)")
         }
-        guard description.ratings >= 1, description.holdoutRatings >= 0 else { throw bad("a number of ratings is negative") }
-        guard description.fingerprint == description.contentFingerprint else {
-            throw bad("the fingerprint does not fit the content: the file was changed")
+        guard description.ratings >= 1, description.holdoutRatings >= 0 else {
+            throw bad("\(description.ratings) ratings and \(description.holdoutRatings) held out: must be 1 and 0 at least")
         }
         return description
     }

@@ -21,9 +21,11 @@ enum DecimalText: Equatable {
             return
         }
         // The C locale, which no part of this program changes, has the decimal point; the string ends with a NUL.
-        var text = [CChar](repeating: 0, count: bytes.count + 1)
-        for (index, byte) in bytes.enumerated() { text[index] = CChar(bitPattern: byte) }
-        let value = strtof(text, nil)
+        let value = withUnsafeTemporaryAllocation(of: CChar.self, capacity: bytes.count + 1) { text in
+            for (index, byte) in bytes.enumerated() { text[index] = CChar(bitPattern: byte) }
+            text[bytes.count] = 0
+            return strtof(text.baseAddress!, nil)
+        }
         self = value.isFinite ? .value(value + 0) : .notFinite  // + 0 turns -0 into 0
     }
 

@@ -56,18 +56,18 @@ extension LineParser {
         while Separator.length(at: cursor) == 0, !isLineEnd(cursor) { cursor += 1 }
     }
 
-    /// The content of the field at `cursor`, without quotes and the spaces around it; `cursor` is moved to its end.
+    /// The content of the field at `cursor`, without quotes and the blanks around it; `cursor` is moved to its end.
     private mutating func content<Separator: FieldSeparator>(
         _ cursor: inout TextPointer, _ separator: Separator.Type
     ) throws(LineDefect) -> UnsafeBufferPointer<UInt8> {
-        let start = skipSpaces(cursor)
+        let start = separator == Tab.self ? skipSpaces(cursor) : cursor + Blanks.length(at: cursor)
         if layout.allowsQuotes, start[0] == UInt8(ascii: "\"") {
             return try quotedContent(start + 1, &cursor, separator)
         }
         var end = start
         while Separator.length(at: end) == 0, !isLineEnd(end) { end += 1 }
         cursor = end
-        while end > start, end[-1] == UInt8(ascii: " ") { end -= 1 }
+        while end > start, end[-1] == UInt8(ascii: " ") || end[-1] == UInt8(ascii: "\t") { end -= 1 }
         return UnsafeBufferPointer(start: start, count: end - start)
     }
 

@@ -1,7 +1,6 @@
 // Why: from the paths that a person gives to texts whose layouts are known: a file, standard input, or the Netflix
 // Prize's folder of one file a film.
 
-import ArrayFiles
 import Failures
 import Foundation
 
@@ -32,9 +31,7 @@ struct RatingFile: Sendable {
     /// Opens everything that `path` stands for.
     /// - Throws: a ``Failure``: `noInput` when it is missing, `badData` when it is not in `format` or in any.
     static func open(_ path: String, format: RatingFormat?) throws(Failure) -> [RatingFile] {
-        var isDirectory: ObjCBool = false
-        guard path != "-", FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory.boolValue
-        else { return [try RatingFile(path: path, format: format)] }
+        guard path != "-", isFolder(path) else { return [try RatingFile(path: path, format: format)] }
         let names = try netflixFiles(path, format: format)
         let first = try RatingFile(path: path + "/" + names[0], format: .netflix)
         var files = [first]
@@ -45,13 +42,21 @@ struct RatingFile: Sendable {
         return files
     }
 
+    static func isFolder(_ path: String) -> Bool {
+        var isDirectory: ObjCBool = false
+        return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && isDirectory.boolValue
+    }
+
+    /// Whether the folder holds nothing but `mv_*.txt` files.
+    static func isNetflixFolder(_ path: String) throws(Failure) -> Bool {
+        let names = try content(path)
+        return !names.isEmpty && names.allSatisfy(isFilm)
+    }
+
     /// The names of the `mv_*.txt` files in a folder, which must hold nothing else.
     private static func netflixFiles(_ path: String, format: RatingFormat?) throws(Failure) -> [String] {
-        guard let content = try? FileManager.default.contentsOfDirectory(atPath: path) else {
-            throw Failure(.noInput, "cannot list the folder", at: path, remedy: "check the permissions")
-        }
-        let names = content.filter { !$0.hasPrefix(".") }.sorted()
-        let foreign = names.first { !($0.hasPrefix("mv_") && $0.hasSuffix(".txt")) }
+        let names = try content(path)
+        let foreign = names.first { !isFilm($0) }
         guard !names.isEmpty, foreign == nil, format == nil || format == .netflix else {
             let what = foreign.map { "the folder holds \($0)" } ?? (names.isEmpty ? "the folder is empty" : "is a folder")
             throw Failure(
@@ -61,11 +66,22 @@ struct RatingFile: Sendable {
         return names
     }
 
+    private static func isFilm(_ name: String) -> Bool { name.hasPrefix("mv_") && name.hasSuffix(".txt") }
+
+    /// The names in a folder, sorted; hidden files are left out.
+    private static func content(_ path: String) throws(Failure) -> [String] {
+        guard let content = try? FileManager.default.contentsOfDirectory(atPath: path) else {
+            throw Failure(.noInput, "cannot list the folder", at: path, remedy: "check the permissions")
+        }
+        return content.filter { !$0.hasPrefix(".") }.sorted()
+    }
+
     private static func find(_ text: TextInput, format: RatingFormat?) throws(Failure) -> FormatDetector.Finding {
         let detector = FormatDetector(format: format, name: text.name)
         var byteCount = min(text.byteCount, sampleByteCount)
         while true {
             let buffer = ElementBuffer<UInt8>(count: byteCount)
+            defer { withExtendedLifetime(buffer) {} }
             try text.read(from: 0, into: UnsafeMutableRawBufferPointer(buffer.elements))
             if byteCount == text.byteCount { return try detector.find(buffer.prefix) }
             if let end = buffer.prefix.lastIndex(of: UInt8(ascii: "\n")) {

@@ -49,9 +49,9 @@ public struct RatingImporter: Sendable {
         self.threads = max(1, threads)
     }
 
-    /// The store at `path`, mapped; or the ratings of the file at `path`, in memory.
+    /// The store at `path`, mapped; or the ratings of the file (or Netflix folder) at `path`, in memory.
     public static func openStoreOrFile(_ path: String) throws(Failure) -> RatingStore {
-        if RatingStore.isStore(path) { return try RatingStore.open(path) }
+        if path != "-", RatingFile.isFolder(path), try !RatingFile.isNetflixFolder(path) { return try RatingStore.open(path) }
         return try RatingImporter(inputs: [path]).run().store
     }
 

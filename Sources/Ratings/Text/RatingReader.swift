@@ -210,7 +210,7 @@ struct RatingReader: Sendable {
                     output: RatingRun(count: LineParser.maximumCount(byteCount: buffer.lines.count)),
                     isContinuation: chunks[number].isContinuation(of: file))
                 // What was read once is read again without a defect, or the file has changed and any line will do.
-                try? parser.parse(buffer.lines, limit: index + 1)
+                withExtendedLifetime(buffer) { try? parser.parse(buffer.lines, limit: index + 1) }
                 line += parser.line
             }
         }
