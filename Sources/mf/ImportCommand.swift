@@ -12,8 +12,8 @@ struct ImportCommand: ParsableCommand {
         commandName: "import",
         abstract: "Imports rating files into a store.",
         discussion: """
-            Reads MovieLens (:: and tabs), CSV and TSV with or without a header, and the Netflix Prize's files and folder;
-            the format is found from the content.
+            Reads MovieLens (:: and tabs), CSV and TSV with or without a header, and the Netflix Prize's files and
+            folder; the format is found from the content.
 
             Example: hold out a tenth of MovieLens 1M
               mf import --input ml-1m/ratings.dat --output ml-1m.store --holdout 0.1 --seed 1
@@ -144,10 +144,13 @@ private struct ImportReport: Encodable {
 
     var text: String {
         var lines = [
-            ("store", store), ("format", layout), ("users", "\(users)"), ("items", "\(items)"), ("ratings", "\(ratings)"),
+            ("store", store), ("format", layout), ("users", "\(users)"), ("items", "\(items)"),
+            ("ratings", "\(ratings)"),
         ]
         if holdoutRatings > 0 { lines.append(("held out", "\(holdoutRatings)")) }
-        if takenOut > 0 { lines.append(("taken out", "\(takenOut) ratings of the input whose pairs are in the test file")) }
+        if takenOut > 0 {
+            lines.append(("taken out", "\(takenOut) ratings of the input whose pairs are in the test file"))
+        }
         lines += [
             ("range", "\(minimum) to \(maximum)"), ("mean", String(format: "%.4f", mean)),
             ("density", String(format: "%.3g%%", 100 * density)), ("seconds", String(format: "%.2f", seconds)),

@@ -22,16 +22,20 @@ import Testing
     }
 
     @Test(arguments: [
-        (ElementType.uint8, "|u1", 1), (.int16, "<i2", 2), (.uint32, "<u4", 4), (.int64, "<i8", 8), (.float32, "<f4", 4),
+        (ElementType.uint8, "|u1", 1), (.int16, "<i2", 2), (.uint32, "<u4", 4), (.int64, "<i8", 8),
+        (.float32, "<f4", 4),
         (.float64, "<f8", 8),
     ])
     func headersNameTheTypeAndTheShape(_ type: ElementType, _ name: String, _ byteCount: Int) {
         #expect(type.rawValue == name && type.byteCount == byteCount)
-        for (shape, tuple) in [([7], "(7,)"), ([0], "(0,)"), ([3, 4], "(3, 4)"), ([123_456_789_012], "(123456789012,)")] {
+        for (shape, tuple) in [
+            ([7], "(7,)"), ([0], "(0,)"), ([3, 4], "(3, 4)"), ([123_456_789_012], "(123456789012,)"),
+        ] {
             let bytes = ArrayHeader(elementType: type, shape: shape).encoded
             #expect(bytes.count % 64 == 0)
             #expect(
-                String(decoding: bytes[10...], as: UTF8.self).hasPrefix("{'descr': '\(name)', 'fortran_order': False, 'shape': \(tuple), } "))
+                String(decoding: bytes[10...], as: UTF8.self).hasPrefix(
+                    "{'descr': '\(name)', 'fortran_order': False, 'shape': \(tuple), } "))
             #expect(bytes.last == 0x0A)
         }
     }
@@ -112,15 +116,22 @@ import Testing
     }
 
     @Test(arguments: [
-        "{'descr': '>f4', 'fortran_order': False, 'shape': (3,), }", "{'descr': '<f2', 'fortran_order': False, 'shape': (3,), }",
-        "{'descr': '<i8', 'fortran_order': False, 'shape': (3,), }", "{'descr': '<f4', 'fortran_order': True, 'shape': (3,), }",
-        "{'descr': '<f4', 'fortran_order': False, 'shape': (), }", "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 1), }",
-        "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1, 3), }", "{'descr': '<f4', 'fortran_order': False, 'shape': (-3,), }",
-        "{'descr': '<f4', 'fortran_order': False, 'shape': (4,), }", "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }",
-        "{'descr': '<f4', 'fortran_order': False, 'shape': (x,), }", "{'descr': '<f4', 'fortran_order': False, 'shape': 3, }",
+        "{'descr': '>f4', 'fortran_order': False, 'shape': (3,), }",
+        "{'descr': '<f2', 'fortran_order': False, 'shape': (3,), }",
+        "{'descr': '<i8', 'fortran_order': False, 'shape': (3,), }",
+        "{'descr': '<f4', 'fortran_order': True, 'shape': (3,), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 1), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1, 3), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (-3,), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (4,), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (x,), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': 3, }",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387907,), }",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (9223372036854775808,), }",
-        "{'descr': '<f4', 'fortran_order': False}", "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (3,), }", "{}", "",
+        "{'descr': '<f4', 'fortran_order': False}",
+        "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (3,), }", "{}", "",
     ])
     func foreignHeadersAreRefused(_ dictionary: String) throws {
         #expect(try failure(file(dictionary))?.kind == .badData)
@@ -128,7 +139,9 @@ import Testing
 
     @Test func everyCutIsRefused() throws {
         let whole = file(Self.good)
-        for length in 0..<whole.count { #expect(try failure(Array(whole[..<length]))?.kind == .badData, "\(length) bytes") }
+        for length in 0..<whole.count {
+            #expect(try failure(Array(whole[..<length]))?.kind == .badData, "\(length) bytes")
+        }
         #expect(try failure(whole + [0])?.kind == .badData)
     }
 

@@ -15,7 +15,8 @@ import Testing
     /// XXH64 as its specification describes it, on a list of bytes, without any cleverness.
     private func reference(_ bytes: [UInt8]) -> UInt64 {
         let primes: [UInt64] = [
-            0, 0x9E37_79B1_85EB_CA87, 0xC2B2_AE3D_27D4_EB4F, 0x1656_67B1_9E37_79F9, 0x85EB_CA77_C2B2_AE63, 0x27D4_EB2F_1656_67C5,
+            0, 0x9E37_79B1_85EB_CA87, 0xC2B2_AE3D_27D4_EB4F, 0x1656_67B1_9E37_79F9, 0x85EB_CA77_C2B2_AE63,
+            0x27D4_EB2F_1656_67C5,
         ]
         func rotate(_ value: UInt64, _ bits: UInt64) -> UInt64 { value << bits | value >> (64 - bits) }
         func word(_ place: Int, _ size: Int) -> UInt64 {

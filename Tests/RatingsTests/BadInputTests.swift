@@ -37,7 +37,8 @@ import Testing
         Sample("NaN", "1,2,3\n1,3,NaN\n", line: 2, "the rating \"NaN\" is not a finite number"),
         Sample("NaN in the first line", "1,2,nan\n1,3,4\n", line: 1, "the rating \"nan\" is not a finite number"),
         Sample("infinity", "1,2,3\n1,3,-Inf\n1,4,5\n", line: 2, "the rating \"-Inf\" is not a finite number"),
-        Sample("infinity in full", "1\t2\t3\n1\t3\tinfinity\n", line: 2, "the rating \"infinity\" is not a finite number"),
+        Sample(
+            "infinity in full", "1\t2\t3\n1\t3\tinfinity\n", line: 2, "the rating \"infinity\" is not a finite number"),
         Sample("beyond single precision", "1,2,3\n1,3,1e39\n", line: 2, "the rating \"1e39\" is not a finite number"),
         Sample("no number", "1,2,3\n1,3,four\n", line: 2, "the rating \"four\" is not a number"),
         Sample("hexadecimal", "1,2,3\n1,3,0x10\n", line: 2, "the rating \"0x10\" is not a number"),
@@ -52,36 +53,70 @@ import Testing
         Sample("empty quoted item", "1,2,3\n1,\"\",4\n", line: 2, "the item id is empty"),
         Sample("missing field", "1,2,3,9\n1,3,4\n", line: 2, "3 fields in place of 4 fields as in the first line"),
         Sample("a field too many", "1,2,3\n1,3,4,5\n", line: 2, "4 fields in place of 3 fields as in the first line"),
-        Sample("missing field, MovieLens", "1::2::3::9\n1::3\n", line: 2, "2 fields in place of 4 fields as in the first line"),
+        Sample(
+            "missing field, MovieLens", "1::2::3::9\n1::3\n", line: 2,
+            "2 fields in place of 4 fields as in the first line"),
         Sample("missing field, blanks", "1 2 3\n1 3 \n", line: 2, "2 fields in place of 3 fields as in the first line"),
-        Sample("cut off", "1::2::3::9\n1::3::4::9\n1::4:", line: 3, "2 fields in place of 4 fields as in the first line"),
-        Sample("junk line", "1,2,3\nhello world\n1,4,5\n", line: 2, "1 field in place of 3 fields as in the first line"),
+        Sample(
+            "cut off", "1::2::3::9\n1::3::4::9\n1::4:", line: 3, "2 fields in place of 4 fields as in the first line"),
+        Sample(
+            "junk line", "1,2,3\nhello world\n1,4,5\n", line: 2, "1 field in place of 3 fields as in the first line"),
         Sample("junk line, Netflix", "1:\n2,3,2005-01-01\nhello\n", line: 3, "1 field in place of `item:` or 3 fields"),
-        Sample("junk after the header", "user,item,rating\n<html>\n", line: 2, "1 field in place of 3 fields as in the first line"),
+        Sample(
+            "junk after the header", "user,item,rating\n<html>\n", line: 2,
+            "1 field in place of 3 fields as in the first line"),
         Sample("formats mixed", "1,2,3\n1::3::4\n", line: 2, "1 field in place of 3 fields as in the first line"),
-        Sample("a header in the middle", "user,item,rating\n1,2,3\nuser,item,rating\n1,4,5\n", line: 3, "the rating \"rating\" is not a number"),
-        Sample("a user id beyond 64 bits", "1,2,3\n9223372036854775808,3,4\n", line: 2, "the user id \"9223372036854775808\" does not fit in 64 bits"),
-        Sample("an item id beyond 64 bits", "1,2,3\n1,-9223372036854775809,4\n", line: 2, "the item id \"-9223372036854775809\" does not fit in 64 bits"),
-        Sample("the first of two defects, after it", "1,2,3\n1,99999999999999999999,4\n1,5,x\n", line: 2, "the item id \"99999999999999999999\" does not fit in 64 bits"),
-        Sample("the first of two defects, before it", "1,2,3\n1,5,x\n1,99999999999999999999,4\n", line: 2, "the rating \"x\" is not a number"),
-        Sample("the first of many defects", "1,2,3\n" + String(repeating: "1,3\n", count: 50), line: 2, "2 fields in place of 3 fields as in the first line"),
+        Sample(
+            "a header in the middle", "user,item,rating\n1,2,3\nuser,item,rating\n1,4,5\n", line: 3,
+            "the rating \"rating\" is not a number"),
+        Sample(
+            "a user id beyond 64 bits", "1,2,3\n9223372036854775808,3,4\n", line: 2,
+            "the user id \"9223372036854775808\" does not fit in 64 bits"),
+        Sample(
+            "an item id beyond 64 bits", "1,2,3\n1,-9223372036854775809,4\n", line: 2,
+            "the item id \"-9223372036854775809\" does not fit in 64 bits"),
+        Sample(
+            "the first of two defects, after it", "1,2,3\n1,99999999999999999999,4\n1,5,x\n", line: 2,
+            "the item id \"99999999999999999999\" does not fit in 64 bits"),
+        Sample(
+            "the first of two defects, before it", "1,2,3\n1,5,x\n1,99999999999999999999,4\n", line: 2,
+            "the rating \"x\" is not a number"),
+        Sample(
+            "the first of many defects", "1,2,3\n" + String(repeating: "1,3\n", count: 50), line: 2,
+            "2 fields in place of 3 fields as in the first line"),
         Sample("an id too long", "1,2,3\n\(longID),3,4\n", line: 2, "the user id has 257 bytes, more than 256"),
         Sample("control characters in an id", "a,2,3\nb\u{7},3,4\n", line: 2, "the user id has control characters"),
-        Sample("an id in Latin-1", Array("a,2,3\n".utf8) + [0xE9, 0x2C] + Array("3,4\n".utf8), line: 2, "the user id is not valid UTF-8"),
-        Sample("a quote that is not closed", "1,2,3\n1,\"3,4\n1,4,5\n", line: 2, "a quoted field does not end on its line"),
-        Sample("text after a closing quote", "1,2,3\n1,\"3\"x,4\n", line: 2, "text follows the closing quote of a field"),
-        Sample("zero bytes", Array("1,2,3\n1,3,4\n1,".utf8) + [0] + Array("4,5\n1,x\n".utf8), line: 3, "binary data, not text"),
-        Sample("zero bytes in the first line", [0x7F, 0x45, 0x4C, 0x46, 0, 1, 0x0A, 2], line: 1, "binary data, not text"),
+        Sample(
+            "an id in Latin-1", Array("a,2,3\n".utf8) + [0xE9, 0x2C] + Array("3,4\n".utf8), line: 2,
+            "the user id is not valid UTF-8"),
+        Sample(
+            "a quote that is not closed", "1,2,3\n1,\"3,4\n1,4,5\n", line: 2, "a quoted field does not end on its line"),
+        Sample(
+            "text after a closing quote", "1,2,3\n1,\"3\"x,4\n", line: 2, "text follows the closing quote of a field"),
+        Sample(
+            "zero bytes", Array("1,2,3\n1,3,4\n1,".utf8) + [0] + Array("4,5\n1,x\n".utf8), line: 3,
+            "binary data, not text"),
+        Sample(
+            "zero bytes in the first line", [0x7F, 0x45, 0x4C, 0x46, 0, 1, 0x0A, 2], line: 1, "binary data, not text"),
         Sample("gzip", [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3, 0x0A, 7], line: 1, "binary data, not text"),
         Sample("UTF-16", [0xFF, 0xFE, 0x31, 0, 0x2C, 0, 0x32, 0], line: 1, "binary data, not text"),
         Sample("too few columns", "1,2\n1,3\n", line: 1, "is neither a rating nor a header: \"1,2\""),
-        Sample("a header without a rating", "user,item,when\n1,2,3\n", line: 1, "the header has no column for the rating"),
-        Sample("a header without user and item", "a,b,rating\n1,2,3\n", line: 1, "the header has no column for the user and the item"),
+        Sample(
+            "a header without a rating", "user,item,when\n1,2,3\n", line: 1, "the header has no column for the rating"),
+        Sample(
+            "a header without user and item", "a,b,rating\n1,2,3\n", line: 1,
+            "the header has no column for the user and the item"),
         Sample("an unknown header", "a,b,c\n1,2,3\n", line: 1, "is neither a rating nor a header: \"a,b,c\""),
         Sample("terminal codes in a defect", "1,2,3\n1,3,\u{1B}[2J\n", line: 2, "the rating \"?[2J\" is not a number"),
-        Sample("the wrong format, Netflix", "1,2,3\n", line: 1, "a Netflix file begins with a line such as `1:` that names the item", format: .netflix),
-        Sample("the wrong format, MovieLens", "1,2,3\n", line: 1, "is neither a rating nor a header: \"1,2,3\"", format: .movielens),
-        Sample("the wrong format, CSV", "1::2::3\n", line: 1, "is neither a rating nor a header: \"1::2::3\"", format: .csv),
+        Sample(
+            "the wrong format, Netflix", "1,2,3\n", line: 1,
+            "a Netflix file begins with a line such as `1:` that names the item", format: .netflix),
+        Sample(
+            "the wrong format, MovieLens", "1,2,3\n", line: 1, "is neither a rating nor a header: \"1,2,3\"",
+            format: .movielens),
+        Sample(
+            "the wrong format, CSV", "1::2::3\n", line: 1, "is neither a rating nor a header: \"1::2::3\"", format: .csv
+        ),
     ]
 
     @Test(arguments: samples)
@@ -93,7 +128,9 @@ import Testing
             importer.chunkByteCount = chunkByteCount
             let failure = #expect(throws: Failure.self, "chunks of \(chunkByteCount) bytes") { try importer.run() }
             #expect(failure?.kind == .badData)
-            #expect(failure?.place == (sample.line == 0 ? path : "\(path):\(sample.line)"), "chunks of \(chunkByteCount) bytes")
+            #expect(
+                failure?.place == (sample.line == 0 ? path : "\(path):\(sample.line)"),
+                "chunks of \(chunkByteCount) bytes")
             #expect(failure?.what == sample.what, "chunks of \(chunkByteCount) bytes")
             #expect(failure?.remedy.isEmpty == false)
         }
@@ -109,7 +146,8 @@ import Testing
 
     @Test func aDefectFarIntoALargeFileHasTheRightLine() throws {
         let seed: UInt64 = 20
-        var lines = csv(randomRatings(30_000, users: 500, items: 400, seed: seed)).split(separator: "\n").map(String.init)
+        var lines = csv(randomRatings(30_000, users: 500, items: 400, seed: seed)).split(separator: "\n").map(
+            String.init)
         lines[23_456] = "1,2"
         let fixture = try ImportFixture()
         let path = try fixture.write(lines.joined(separator: "\r\n"))
@@ -193,7 +231,9 @@ import Testing
         #expect(try failure()?.place == fixture.folder("set/mv_2.txt"))
         try fixture.write("2:\n2,3\n", "set/mv_2.txt")
         #expect(try failure()?.place == fixture.folder("set/mv_2.txt") + ":2")
-        for name in ["mv_1.txt", "mv_2.txt"] { try FileManager.default.removeItem(atPath: fixture.folder("set/" + name)) }
+        for name in ["mv_1.txt", "mv_2.txt"] {
+            try FileManager.default.removeItem(atPath: fixture.folder("set/" + name))
+        }
         #expect(try failure()?.what == "the folder is empty")
     }
 
@@ -207,7 +247,8 @@ import Testing
     @Test func contradictoryUseIsAUsageError() throws {
         let uses = [
             RatingImporter(inputs: []), RatingImporter(inputs: ["-", "-"]),
-            RatingImporter(inputs: ["-"], split: .file("-")), RatingImporter(inputs: ["a"], split: .fraction(0, seed: 1)),
+            RatingImporter(inputs: ["-"], split: .file("-")),
+            RatingImporter(inputs: ["a"], split: .fraction(0, seed: 1)),
             RatingImporter(inputs: ["a"], split: .fraction(1, seed: 1)),
             RatingImporter(inputs: ["a"], split: .fraction(.nan, seed: 1)),
         ]

@@ -40,7 +40,9 @@ import Testing
         var generator = SeededGenerator(seed: seed)
         for _ in 0..<5 {
             var lines = ratings.shuffled(using: &generator)
-            let (second, first) = (Int.random(in: 2000..<4000, using: &generator), Int.random(in: 0..<2000, using: &generator))
+            let (second, first) = (
+                Int.random(in: 2000..<4000, using: &generator), Int.random(in: 0..<2000, using: &generator)
+            )
             lines[second] = lines[first]
             lines += lines[..<first]
             let path = try fixture.write("user,item,rating\n" + csv(lines))
@@ -53,7 +55,9 @@ import Testing
 
     @Test func theSecondMayBeInAnotherFile() throws {
         let fixture = try ImportFixture()
-        let paths = [try fixture.write("1:\n7,5,x\n", "one"), try fixture.write("2:\n7,5,x\n1:\n8,2,x\n7,4,x\n", "two")]
+        let paths = [
+            try fixture.write("1:\n7,5,x\n", "one"), try fixture.write("2:\n7,5,x\n1:\n8,2,x\n7,4,x\n", "two"),
+        ]
         let failure = #expect(throws: Failure.self) { try RatingImporter(inputs: paths).run() }
         #expect(failure?.place == "\(paths[1]):5")
         let last = try RatingImporter(inputs: paths.reversed(), duplicates: .last).run().store
@@ -81,8 +85,12 @@ import Testing
         let failure = #expect(throws: Failure.self) { try RatingImporter(inputs: [input], split: .file(test)).run() }
         #expect(failure?.place == "\(test):3")
         let store = try RatingImporter(inputs: [input], split: .file(test), duplicates: .mean).run().store
-        #expect(Set(store.holdoutList) == [Rating(user: "2", item: "2", value: 2.5), Rating(user: "2", item: "1", value: 1)])
-        #expect(Set(store.trainingList) == [Rating(user: "1", item: "1", value: 5), Rating(user: "1", item: "2", value: 3)])
+        #expect(
+            Set(store.holdoutList) == [
+                Rating(user: "2", item: "2", value: 2.5), Rating(user: "2", item: "1", value: 1),
+            ])
+        #expect(
+            Set(store.trainingList) == [Rating(user: "1", item: "1", value: 5), Rating(user: "1", item: "2", value: 3)])
     }
 
     @Test func allCopiesOfAPairGoToTheSameSide() throws {

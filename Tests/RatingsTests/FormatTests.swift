@@ -26,40 +26,69 @@ import Testing
     }
 
     static let samples = [
-        Sample("MovieLens", "1::10::5::978\n1::20::3.5::978\n2::10::4::978\n30::20::1::978\n", "movielens (user::item::rating::...)"),
-        Sample("MovieLens without timestamps", "1::10::5\n1::20::3.5\n2::10::4\n30::20::1\n", "movielens (user::item::rating)"),
-        Sample("MovieLens 100K", "1\t10\t5\t88\n1\t20\t3.5\t88\n2\t10\t4\t88\n30\t20\t1\t88\n", "movielens (user<tab>item<tab>rating<tab>...)"),
         Sample(
-            "CSV with a header", "userId,movieId,rating,timestamp\n1,10,5.0,964\n1,20,3.5,964\n2,10,4.0,964\n30,20,1.0,964\n",
+            "MovieLens", "1::10::5::978\n1::20::3.5::978\n2::10::4::978\n30::20::1::978\n",
+            "movielens (user::item::rating::...)"),
+        Sample(
+            "MovieLens without timestamps", "1::10::5\n1::20::3.5\n2::10::4\n30::20::1\n",
+            "movielens (user::item::rating)"),
+        Sample(
+            "MovieLens 100K", "1\t10\t5\t88\n1\t20\t3.5\t88\n2\t10\t4\t88\n30\t20\t1\t88\n",
+            "movielens (user<tab>item<tab>rating<tab>...)"),
+        Sample(
+            "CSV with a header",
+            "userId,movieId,rating,timestamp\n1,10,5.0,964\n1,20,3.5,964\n2,10,4.0,964\n30,20,1.0,964\n",
             "csv with a header (userId, movieId, rating)"),
         Sample(
-            "CSV with columns in another order", "timestamp,Score,item_id,extra,user_id\n9,5,10,x,1\n9,3.5,20,,1\n9,4,10,y,2\n9,1,20,z,30\n",
+            "CSV with columns in another order",
+            "timestamp,Score,item_id,extra,user_id\n9,5,10,x,1\n9,3.5,20,,1\n9,4,10,y,2\n9,1,20,z,30\n",
             "csv with a header (user_id, item_id, Score)"),
-        Sample("CSV without a header", "1,10,5,964\n1,20,3.5,964\n2,10,4,964\n30,20,1,964\n", "csv (user,item,rating,...)"),
+        Sample(
+            "CSV without a header", "1,10,5,964\n1,20,3.5,964\n2,10,4,964\n30,20,1,964\n", "csv (user,item,rating,...)"),
         Sample("CSV of three columns", "1,10,5\n1,20,3.5\n2,10,4\n30,20,1\n", "csv (user,item,rating)"),
         Sample(
             "quoted fields with commas, quotes and CR LF",
             "\"userId\",\"title, year\",\"movieId\",\"rating\"\r\n\"1\",\"a, \"\"b\"\", c\",\"10\",\"5.0\"\r\n1,\"\",20,\"3.5\"\r\n2,plain,10,4\r\n\"30\" , \"x,y\" ,\"20\", 1\r\n",
             "csv with a header (userId, movieId, rating)"),
         Sample("TSV", "1\t10\t5\n1\t20\t3.5\n2\t10\t4\n30\t20\t1\n", "tsv (user<tab>item<tab>rating)"),
-        Sample("TSV with a text column", "1\t10\t5\ta \"b\n1\t20\t3.5\t\n2\t10\t4\t\"\n30\t20\t1\tc d\n", "tsv (user<tab>item<tab>rating<tab>...)"),
-        Sample("blanks", "  1 10  5 x\n1\t20 3.5 y\n2 10 4 z\n30   20 1 x\n", "tsv (user<tab>item<tab>rating)", format: .tsv),
+        Sample(
+            "TSV with a text column", "1\t10\t5\ta \"b\n1\t20\t3.5\t\n2\t10\t4\t\"\n30\t20\t1\tc d\n",
+            "tsv (user<tab>item<tab>rating<tab>...)"),
+        Sample(
+            "blanks", "  1 10  5 x\n1\t20 3.5 y\n2 10 4 z\n30   20 1 x\n", "tsv (user<tab>item<tab>rating)",
+            format: .tsv),
         Sample("blanks of all widths", "1 10  5\n1   20 3.5\n 2 10\t4  \n30 20 1\n", "tsv (user item rating)"),
         Sample(
-            "RecBole", "user_id:token\titem_id:token\trating:float\ttimestamp:float\n1\t10\t5\t88\n1\t20\t3.5\t88\n2\t10\t4\t88\n30\t20\t1\t88\n",
+            "RecBole",
+            "user_id:token\titem_id:token\trating:float\ttimestamp:float\n1\t10\t5\t88\n1\t20\t3.5\t88\n2\t10\t4\t88\n30\t20\t1\t88\n",
             "tsv with a header (user_id:token, item_id:token, rating:float)"),
-        Sample("Netflix", "10:\n1,5,2005-09-06\n2,4,2005-05-13\n20:\n30,1,2005-10-19\n1,3.5,2005-12-26\n", "netflix (item: lines, each with its user,rating,date)"),
-        Sample("Netflix with CR LF", "10:\r\n1,5,2005-09-06\r\n2,4,2005-05-13\r\n20: \r\n30,1,2005-10-19\r\n1,3.5,2005-12-26\r\n", "netflix (item: lines, each with its user,rating,date)"),
-        Sample("CR LF", "1::10::5::978\r\n1::20::3.5::978\r\n2::10::4::978\r\n30::20::1::978\r\n", "movielens (user::item::rating::...)"),
+        Sample(
+            "Netflix", "10:\n1,5,2005-09-06\n2,4,2005-05-13\n20:\n30,1,2005-10-19\n1,3.5,2005-12-26\n",
+            "netflix (item: lines, each with its user,rating,date)"),
+        Sample(
+            "Netflix with CR LF",
+            "10:\r\n1,5,2005-09-06\r\n2,4,2005-05-13\r\n20: \r\n30,1,2005-10-19\r\n1,3.5,2005-12-26\r\n",
+            "netflix (item: lines, each with its user,rating,date)"),
+        Sample(
+            "CR LF", "1::10::5::978\r\n1::20::3.5::978\r\n2::10::4::978\r\n30::20::1::978\r\n",
+            "movielens (user::item::rating::...)"),
         Sample("a byte order mark", "\u{FEFF}1,10,5\n1,20,3.5\n2,10,4\n30,20,1\n", "csv (user,item,rating)"),
-        Sample("a byte order mark and a header", "\u{FEFF}user,item,rating\n1,10,5\n1,20,3.5\n2,10,4\n30,20,1\n", "csv with a header (user, item, rating)"),
+        Sample(
+            "a byte order mark and a header", "\u{FEFF}user,item,rating\n1,10,5\n1,20,3.5\n2,10,4\n30,20,1\n",
+            "csv with a header (user, item, rating)"),
         Sample("blank lines", "\n1,10,5\n\n1,20,3.5\n2,10,4\n30,20,1\n \n\r\n\n", "csv (user,item,rating)"),
-        Sample("blank lines before a header", "\n\r\nuser,item,rating\n1,10,5\n1,20,3.5\n2,10,4\n30,20,1\n", "csv with a header (user, item, rating)"),
+        Sample(
+            "blank lines before a header", "\n\r\nuser,item,rating\n1,10,5\n1,20,3.5\n2,10,4\n30,20,1\n",
+            "csv with a header (user, item, rating)"),
         Sample("no final line feed", "1,10,5\n1,20,3.5\n2,10,4\n30,20,1", "csv (user,item,rating)"),
         Sample("CR LF without a final LF", "1,10,5\r\n1,20,3.5\r\n2,10,4\r\n30,20,1\r", "csv (user,item,rating)"),
         Sample("spaces around fields", "1 ,10, 5\n1,20,3.5  \n 2,10,4 \n30 , 20 , 1\t\n", "csv (user,item,rating)"),
-        Sample("leading zeros and exponents", "01,0010,5e0\n1,20,35E-1\n2,10,+4.\n30,20,0.1e+1\n", "csv (user,item,rating)"),
-        Sample("many decimals", "1,10,5.000000000000000\n1,20,3.50000000000000000001\n2,10,4\n30,20,1.00000001\n", "csv (user,item,rating)"),
+        Sample(
+            "leading zeros and exponents", "01,0010,5e0\n1,20,35E-1\n2,10,+4.\n30,20,0.1e+1\n", "csv (user,item,rating)"
+        ),
+        Sample(
+            "many decimals", "1,10,5.000000000000000\n1,20,3.50000000000000000001\n2,10,4\n30,20,1.00000001\n",
+            "csv (user,item,rating)"),
     ]
 
     @Test(arguments: samples)

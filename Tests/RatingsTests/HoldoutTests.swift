@@ -40,14 +40,17 @@ import Testing
         let part = try fixture.store(of: csv(some), split: .fraction(0.1, seed: 1))
         #expect(Set(part.holdoutList) == Set(whole.holdoutList).intersection(some))
         // Strings that read alike are the same ids.
-        let named = try fixture.store(of: csv(some + [Rating(user: "x", item: "y", value: 1)]), split: .fraction(0.1, seed: 1))
+        let named = try fixture.store(
+            of: csv(some + [Rating(user: "x", item: "y", value: 1)]), split: .fraction(0.1, seed: 1))
         #expect(named.userIDs.kind == .strings)
         #expect(Set(named.holdoutList).subtracting([Rating(user: "x", item: "y", value: 1)]) == Set(part.holdoutList))
     }
 
     @Test func anEmptyHoldoutOrTrainingSetIsAnError() throws {
         let fixture = try ImportFixture()
-        for (fraction, what) in [(1e-9, "a holdout of 1e-09 of 2 ratings is empty"), (1 - 1e-9, "there are no training ratings")] {
+        for (fraction, what) in [
+            (1e-9, "a holdout of 1e-09 of 2 ratings is empty"), (1 - 1e-9, "there are no training ratings"),
+        ] {
             let failure = #expect(throws: Failure.self) {
                 try fixture.store(of: "1,2,3\n1,3,4\n", split: .fraction(fraction, seed: 1))
             }
@@ -65,7 +68,9 @@ import Testing
         let outcome = try RatingImporter(inputs: [input], split: .file(test)).run()
         #expect(outcome.takenOut == 2)
         #expect(
-            Set(outcome.store.trainingList) == [Rating(user: "1", item: "1", value: 5), Rating(user: "2", item: "2", value: 2)])
+            Set(outcome.store.trainingList) == [
+                Rating(user: "1", item: "1", value: 5), Rating(user: "2", item: "2", value: 2),
+            ])
         #expect(
             Set(outcome.store.holdoutList) == [
                 Rating(user: "1", item: "2", value: 1), Rating(user: "2", item: "1", value: 3),
@@ -82,7 +87,10 @@ import Testing
         let outcome = try RatingImporter(inputs: [input], split: .file(probe)).run()
         #expect(outcome.takenOut == 2)
         #expect(outcome.store.trainingList == [Rating(user: "7", item: "1", value: 5)])
-        #expect(Set(outcome.store.holdoutList) == [Rating(user: "8", item: "1", value: 4), Rating(user: "7", item: "2", value: 3)])
+        #expect(
+            Set(outcome.store.holdoutList) == [
+                Rating(user: "8", item: "1", value: 4), Rating(user: "7", item: "2", value: 3),
+            ])
     }
 
     @Test func aProbePairWithoutARatingIsAnErrorWithItsLine() throws {

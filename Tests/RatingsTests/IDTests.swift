@@ -9,7 +9,10 @@ import Testing
 
 @Suite struct IDTests {
     @Test func everyIntegerOf64BitsIsAnID() throws {
-        let ids = ["0", "-1", "9223372036854775807", "-9223372036854775808", "4194303", "4194304", "123456789012345678", "1234567890123456789"]
+        let ids = [
+            "0", "-1", "9223372036854775807", "-9223372036854775808", "4194303", "4194304", "123456789012345678",
+            "1234567890123456789",
+        ]
         let store = try ImportFixture().store(of: ids.map { "\($0),1,1\n" }.joined())
         #expect(store.userIDs.kind == .integers)
         #expect(store.userNames == ids.sorted { Int64($0)! < Int64($1)! })
@@ -20,11 +23,14 @@ import Testing
         let store = try ImportFixture().store(of: "007,1,1\n7,2,1\n-0,1,2\n")
         #expect(store.userNames == ["7", "0"])
         #expect(store.userIDs.row(of: "0007") == 0 && store.userIDs.row(of: "-0") == 1)
-        for text in ["", "-", "+7", "7 ", " 7", "7.0", "x", "8", "99999999999999999999"] { #expect(store.userIDs.row(of: text) == nil) }
+        for text in ["", "-", "+7", "7 ", " 7", "7.0", "x", "8", "99999999999999999999"] {
+            #expect(store.userIDs.row(of: text) == nil)
+        }
     }
 
     @Test func aSideWithOneStringHasStrings() throws {
-        let store = try ImportFixture().store(of: "007,1,1\n7,2,1\nab-1,2,2\n99999999999999999999,3,1\n+7,3,1\n1.5,3,1\n-,3,1\n")
+        let store = try ImportFixture().store(
+            of: "007,1,1\n7,2,1\nab-1,2,2\n99999999999999999999,3,1\n+7,3,1\n1.5,3,1\n-,3,1\n")
         #expect(store.userIDs.kind == .strings && store.itemIDs.kind == .integers)
         #expect(Set(store.userNames) == ["007", "7", "ab-1", "99999999999999999999", "+7", "1.5", "-"])
         #expect(store.userIDs.row(of: "7") != store.userIDs.row(of: "007"))
@@ -45,7 +51,10 @@ import Testing
 
     @Test(arguments: [0, 1, 2, 1000, 30_000]) func everyRowIsFoundByItsID(_ count: Int) throws {
         var generator = SeededGenerator(seed: 9)
-        let integers = Set((0..<count).map { _ in Int64(truncatingIfNeeded: generator.next() >> UInt64.random(in: 0..<60, using: &generator)) })
+        let integers = Set(
+            (0..<count).map { _ in
+                Int64(truncatingIfNeeded: generator.next() >> UInt64.random(in: 0..<60, using: &generator))
+            })
         let sequence = Array(integers)
         for map in [IDMap(integers: sequence), IDMap(strings: sequence.map { "id \($0)" })] {
             #expect(map.count == sequence.count)

@@ -29,9 +29,11 @@ import Testing
             let shuffled = ratings.shuffled(using: &generator)
             let cut = Int.random(in: 1..<ratings.count, using: &generator)
             let paths = [
-                try fixture.write(csv(Array(shuffled[..<cut])), "one"), try fixture.write(csv(Array(shuffled[cut...])), "two"),
+                try fixture.write(csv(Array(shuffled[..<cut])), "one"),
+                try fixture.write(csv(Array(shuffled[cut...])), "two"),
             ]
-            var importer = RatingImporter(inputs: round % 2 == 0 ? paths : paths.reversed(), split: split, threads: threads)
+            var importer = RatingImporter(
+                inputs: round % 2 == 0 ? paths : paths.reversed(), split: split, threads: threads)
             importer.chunkByteCount = [64, 1000, 5000, 100_000][round]
             let found = try files(of: try importer.run().store, in: fixture.folder)
             #expect(found == reference, "seed \(seed), \(threads) threads")
@@ -43,7 +45,8 @@ import Testing
         var generator = SeededGenerator(seed: seed)
         let ratings = (0..<600).map { _ in
             Rating(
-                user: "\(Int.random(in: 0..<8, using: &generator))", item: "\(Int.random(in: 0..<8, using: &generator))",
+                user: "\(Int.random(in: 0..<8, using: &generator))",
+                item: "\(Int.random(in: 0..<8, using: &generator))",
                 value: Float.random(in: -3...3, using: &generator))
         }
         for policy in [DuplicatePolicy.mean, .sum] {

@@ -51,8 +51,11 @@ import Testing
         let folder = try TemporaryFolder()
         try outcome("netflix-sample/training_set").store.save(to: folder("folder"))
         try outcome("netflix-sample/combined_data_1.head.txt").store.save(to: folder("combined"))
-        for file in try FileManager.default.contentsOfDirectory(atPath: folder("folder")) where file != RatingStore.marker {
-            #expect(FileManager.default.contentsEqual(atPath: folder("folder/" + file), andPath: folder("combined/" + file)), "\(file)")
+        for file in try FileManager.default.contentsOfDirectory(atPath: folder("folder"))
+        where file != RatingStore.marker {
+            #expect(
+                FileManager.default.contentsEqual(
+                    atPath: folder("folder/" + file), andPath: folder("combined/" + file)), "\(file)")
         }
         let description = try RatingStore.open(folder("combined")).description
         #expect(description.users == 38_152 && description.items == 20 && description.ratings == 42_813)

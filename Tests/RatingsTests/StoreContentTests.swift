@@ -12,7 +12,8 @@ import Testing
         for id in training { counts[id]! += 1 }
         return counts.keys.sorted { one, other in
             if counts[one]! != counts[other]! { return counts[one]! > counts[other]! }
-            return isInteger ? Int64(one)! < Int64(other)! : Array(one.utf8).lexicographicallyPrecedes(Array(other.utf8))
+            return isInteger
+                ? Int64(one)! < Int64(other)! : Array(one.utf8).lexicographicallyPrecedes(Array(other.utf8))
         }
     }
 
@@ -92,8 +93,10 @@ import Testing
     @Test(arguments: [
         ("1 2 5 255", "|u1", 1), ("0 1", "|u1", 1), ("0.5 5", "|u1", 2), ("0.25 3", "|u1", 4), ("0.2 5", "|u1", 5),
         ("0.1 9.9", "|u1", 10), ("0.05 1.15", "|u1", 20), ("0.01 2.55", "|u1", 100), ("0.5 0.2", "|u1", 10),
-        ("1 256", "<i2", 1), ("-1 1", "<i2", 1), ("-0.5 3", "<i2", 2), ("127.5 -5", "<i2", 2), ("0.01 2.56", "<i2", 100),
-        ("-10 9.99", "<i2", 100), ("-32767 32767", "<i2", 1), ("32768", "<f4", 1), ("0.125", "<f4", 1), ("0.3333333", "<f4", 1),
+        ("1 256", "<i2", 1), ("-1 1", "<i2", 1), ("-0.5 3", "<i2", 2), ("127.5 -5", "<i2", 2),
+        ("0.01 2.56", "<i2", 100),
+        ("-10 9.99", "<i2", 100), ("-32767 32767", "<i2", 1), ("32768", "<f4", 1), ("0.125", "<f4", 1),
+        ("0.3333333", "<f4", 1),
         ("1e-30", "<f4", 1), ("3.4e38 -3.4e38", "<f4", 1),
     ])
     func valuesAreStoredInTheSmallestTypeThatLosesNothing(_ text: String, _ type: String, _ denominator: Int) throws {

@@ -24,7 +24,9 @@ import Testing
     @Test(arguments: ["|u1", "<i2", "<f4"]) func whatIsSavedIsOpenedAgain(_ type: String) throws {
         let folder = try TemporaryFolder()
         let scale: Float = ["|u1": 1, "<i2": -1, "<f4": 1 / 3][type]!
-        let ratings = randomRatings(400, users: 30, items: 20, seed: 6).map { Rating(user: $0.user, item: $0.item, value: $0.value * scale) }
+        let ratings = randomRatings(400, users: 30, items: 20, seed: 6).map {
+            Rating(user: $0.user, item: $0.item, value: $0.value * scale)
+        }
         let store = try RatingStore.inMemory(Array(ratings[..<350]), holdout: Array(ratings[350...]))
         #expect(store.description.valueEncoding.elementType.rawValue == type)
         try store.save(to: folder("store"))
@@ -33,11 +35,14 @@ import Testing
         #expect(opened.path == folder("store") && store.path == nil)
         #expect(opened.trainingList == store.trainingList && opened.holdoutList == store.holdoutList)
         #expect(
-            opened.ratings.list(opened.userIDs, opened.itemIDs, by: .item) == store.ratings.list(store.userIDs, store.itemIDs, by: .item))
+            opened.ratings.list(opened.userIDs, opened.itemIDs, by: .item)
+                == store.ratings.list(store.userIDs, store.itemIDs, by: .item))
         // What was opened can be saved again.
         try opened.save(to: folder("copy"))
         for file in try FileManager.default.contentsOfDirectory(atPath: folder("store")) {
-            #expect(FileManager.default.contentsEqual(atPath: folder("store/" + file), andPath: folder("copy/" + file)), "\(file)")
+            #expect(
+                FileManager.default.contentsEqual(atPath: folder("store/" + file), andPath: folder("copy/" + file)),
+                "\(file)")
         }
         #expect(folder.content == ["copy", "store"])
     }
@@ -46,11 +51,13 @@ import Testing
         let folder = try TemporaryFolder()
         try makeStore().save(to: folder("store"))
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder("store")).sorted() == Self.files)
-        let json = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: folder("store/store.json"))))
+        let json = try JSONSerialization.jsonObject(
+            with: Data(contentsOf: URL(fileURLWithPath: folder("store/store.json"))))
         let keys = try #require(json as? [String: Any]).keys.sorted()
         #expect(
             keys == [
-                "checksum", "checksums", "fingerprint", "format", "format_version", "holdout_ratings", "item_ids", "items", "maximum",
+                "checksum", "checksums", "fingerprint", "format", "format_version", "holdout_ratings", "item_ids",
+                "items", "maximum",
                 "mean", "minimum", "ratings", "user_ids", "users", "value_encoding",
             ])
     }
@@ -85,7 +92,9 @@ import Testing
         let folder = try TemporaryFolder()
         try makeStore().save(to: folder("store"))
         try RatingStore.inMemory(
-            randomRatings(50, users: 12, items: 9, seed: 5).map { Rating(user: $0.user, item: "i" + $0.item, value: $0.value) }
+            randomRatings(50, users: 12, items: 9, seed: 5).map {
+                Rating(user: $0.user, item: "i" + $0.item, value: $0.value)
+            }
         ).save(to: folder("other"))
         let file = "/user_values.npy"
         try FileManager.default.removeItem(atPath: folder("store") + file)
@@ -100,9 +109,11 @@ import Testing
         let path = folder("store/store.json")
         let store = try makeStore()
         for change in [
-            { (description: inout StoreDescription) in description.users = 0 }, { $0.items = .max }, { $0.ratings = -1 },
+            { (description: inout StoreDescription) in description.users = 0 }, { $0.items = .max },
+            { $0.ratings = -1 },
             { $0.holdoutRatings = -1 }, { $0.ratings = .max }, { $0.users += 1 }, { $0.valueEncoding.denominator = 0 },
-            { $0.valueEncoding.elementType = .uint32 }, { $0.valueEncoding.elementType = .float32 }, { $0.userIDs = .strings },
+            { $0.valueEncoding.elementType = .uint32 }, { $0.valueEncoding.elementType = .float32 },
+            { $0.userIDs = .strings },
             { $0.checksums = [:] },
         ] {
             var description = store.description

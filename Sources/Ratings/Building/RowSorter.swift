@@ -28,7 +28,8 @@ struct SortedRows<Value: StoredValue>: Sendable {
 
     /// Rows cut into `lanes` stretches with about equal numbers of ratings.
     func stretch(_ lane: Int, of lanes: Int) -> Range<Int> {
-        firstRow(from: count / lanes * lane)..<(lane + 1 == lanes ? rowCount : firstRow(from: count / lanes * (lane + 1)))
+        let end = lane + 1 == lanes ? rowCount : firstRow(from: count / lanes * (lane + 1))
+        return firstRow(from: count / lanes * lane)..<end
     }
 
     /// The first row that begins at rating `place` or after it.
@@ -55,14 +56,18 @@ struct RowSorter: Sendable {
         let columns = ElementBuffer<UInt32>(count: count)
         let values = ElementBuffer<Value>(count: count)
         let lanes = min(laneCount(count, rows: own.count), max(1, runs.count))
-        @Sendable func stretch(_ lane: Int) -> Range<Int> { runs.count * lane / lanes..<runs.count * (lane + 1) / lanes }
+        @Sendable func stretch(_ lane: Int) -> Range<Int> {
+            runs.count * lane / lanes..<runs.count * (lane + 1) / lanes
+        }
         let offsets = try countingSort(rowCount: own.count, lanes: lanes) { lane, counts in
             for run in runs[stretch(lane)] {
                 for number in run.numbers(of: side).elements { counts[Int(own[Int(number)])] += 1 }
             }
         } place: { lane, places in
             for run in runs[stretch(lane)] {
-                let (rows, others, source) = (run.numbers(of: side).pointer, run.numbers(of: side.other).pointer, run.values.pointer)
+                let (rows, others, source) = (
+                    run.numbers(of: side).pointer, run.numbers(of: side.other).pointer, run.values.pointer
+                )
                 for index in 0..<run.count {
                     let row = Int(own[Int(rows[index])])
                     let place = places[row]

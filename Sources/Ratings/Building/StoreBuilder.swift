@@ -33,7 +33,8 @@ struct StoreBuilder {
             let (users, items) = (users, items)
             let numberings = try concurrently(2) { side in
                 side == 0
-                    ? Numbering(counts: userCounts.prefix, ids: users) : Numbering(counts: itemCounts.prefix, ids: items)
+                    ? Numbering(counts: userCounts.prefix, ids: users)
+                    : Numbering(counts: itemCounts.prefix, ids: items)
             }
             let numbering: [Side: Numbering] = [.user: numberings[0], .item: numberings[1]]
             let encoding = try survey()
@@ -53,7 +54,9 @@ struct StoreBuilder {
         let lanes = max(1, min(threads, runs.count))
         let surveys = try concurrently(lanes) { lane in
             var survey = ValueSurvey()
-            for run in runs[runs.count * lane / lanes..<runs.count * (lane + 1) / lanes] { survey.take(run.values.prefix) }
+            for run in runs[runs.count * lane / lanes..<runs.count * (lane + 1) / lanes] {
+                survey.take(run.values.prefix)
+            }
             return survey
         }
         var survey = surveys[0]
@@ -98,9 +101,12 @@ struct StoreBuilder {
         }
         let run = byUser.resolved(duplicates, denominator: denominator, numbering: numbering, rowSide: .user)
         if let index = run.values.elements.firstIndex(where: { !$0.isFinite }) {
-            let (user, item) = (users.id(of: Int(run.users.pointer[index])), items.id(of: Int(run.items.pointer[index])))
+            let (user, item) = (
+                users.id(of: Int(run.users.pointer[index])), items.id(of: Int(run.items.pointer[index]))
+            )
             throw Failure(
-                .badData, "the ratings of item \(item) by user \(user) are too large to add up", remedy: "scale the ratings")
+                .badData, "the ratings of item \(item) by user \(user) are too large to add up",
+                remedy: "scale the ratings")
         }
         runs = [run]
         return nil
@@ -123,7 +129,8 @@ struct StoreBuilder {
         let itemIDs = items.selecting(numbering[.item]!.numbers)
         let summary = Value.summary(kept.byUser.values.prefix, denominator: denominator)
         var description = StoreDescription(
-            users: ratings.userCount, items: ratings.itemCount, ratings: ratings.count, holdoutRatings: holdout?.count ?? 0,
+            users: ratings.userCount, items: ratings.itemCount, ratings: ratings.count,
+            holdoutRatings: holdout?.count ?? 0,
             mean: summary.mean, minimum: summary.minimum, maximum: summary.maximum,
             valueEncoding: ratings.byUser.values.encoding, userIDs: userIDs.kind, itemIDs: itemIDs.kind, source: source,
             checksums: try StoredMatrix.checksums(ratings, holdout, userIDs, itemIDs))

@@ -19,11 +19,15 @@ struct ValueSummary {
 }
 
 extension UInt8: StoredValue {
-    static func values(_ view: ArrayView<UInt8>, denominator: Int) -> RatingValues { .uint8(view, denominator: denominator) }
+    static func values(_ view: ArrayView<UInt8>, denominator: Int) -> RatingValues {
+        .uint8(view, denominator: denominator)
+    }
 }
 
 extension Int16: StoredValue {
-    static func values(_ view: ArrayView<Int16>, denominator: Int) -> RatingValues { .int16(view, denominator: denominator) }
+    static func values(_ view: ArrayView<Int16>, denominator: Int) -> RatingValues {
+        .int16(view, denominator: denominator)
+    }
 }
 
 extension StoredValue where Self: FixedWidthInteger {

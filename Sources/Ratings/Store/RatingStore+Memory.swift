@@ -33,7 +33,8 @@ extension RatingStore {
         let run = RatingRun(count: all.count)
         for (index, rating) in all.enumerated() {
             guard rating.value.isFinite else {
-                throw Failure(.badData, "is not a finite number", at: "rating \(index + 1)", remedy: "correct the value")
+                throw Failure(
+                    .badData, "is not a finite number", at: "rating \(index + 1)", remedy: "correct the value")
             }
             run.users.pointer[index] = tables[.user]!.number(ofText: rating.user)
             run.items.pointer[index] = tables[.item]!.number(ofText: rating.item)
@@ -41,7 +42,9 @@ extension RatingStore {
         }
         let (training, held) = (run.slice(0..<ratings.count), run.slice(ratings.count..<all.count))
         let shared = PairSet([training])
-        if let index = (0..<held.count).first(where: { shared.contains(user: held.users.pointer[$0], item: held.items.pointer[$0]) }) {
+        if let index = (0..<held.count).first(where: {
+            shared.contains(user: held.users.pointer[$0], item: held.items.pointer[$0])
+        }) {
             throw Failure(
                 .badData, "item \(holdout[index].item) of user \(holdout[index].user) is a training rating too",
                 at: "held-out rating \(index + 1)", remedy: "keep it in one list only")

@@ -56,8 +56,8 @@ extension RatingStore {
     ///
     /// Every array is read once, to compare its checksum with `store.json` and to make sure that offsets and
     /// columns are in range, so that nothing later has to.
-    /// - Throws: a ``Failure``: `noInput` when nothing is at `path` or a file is missing, `badData` when it is no store, is
-    ///   of another version, or a file was cut off or changed.
+    /// - Throws: a ``Failure``: `noInput` when nothing is at `path` or a file is missing, `badData` when it is no store,
+    ///   is of another version, or a file was cut off or changed.
     public static func open(_ path: String) throws(Failure) -> RatingStore {
         try MarkedDirectory.require(path, markers: marker, kind: "a rating store")
         let description = try StoreDescription.read(path + "/" + marker)
@@ -86,18 +86,20 @@ extension RatingStore {
 // MARK: - Saving
 
 extension RatingStore {
-    /// Refuses a path that ``save(to:checkpoint:)`` could not write to; a command calls this before it reads any rating.
+    /// Refuses a path that ``save(to:checkpoint:)`` could not write to; commands call this before they read any rating.
     public static func checkDestination(_ path: String) throws(Failure) {
         try DirectoryReplacement.refuseForeign(path, marker: marker)
     }
 
     /// Writes the store to a folder, replacing an older store there.
-    /// - Parameter checkpoint: called between pieces of work; what it throws ends the saving, and leaves nothing behind.
+    /// - Parameter checkpoint: called between pieces of work; what it throws ends the saving and leaves nothing behind.
     /// - Throws: a ``Failure`` of kind `cannotCreate` or `inputOutput`, or what `checkpoint` throws.
     public func save(to path: String, checkpoint: () throws(Failure) -> Void = {}) throws(Failure) {
         let directory = try DirectoryReplacement(destination: path, marker: Self.marker)
         try StoredMatrix.write(ratings, prefix: "", into: directory, checkpoint)
-        if let holdout { try StoredMatrix.write(holdout, prefix: StoredMatrix.holdoutPrefix, into: directory, checkpoint) }
+        if let holdout {
+            try StoredMatrix.write(holdout, prefix: StoredMatrix.holdoutPrefix, into: directory, checkpoint)
+        }
         try userIDs.write(into: directory, name: StoredMatrix.userIDs)
         try itemIDs.write(into: directory, name: StoredMatrix.itemIDs)
         try SealedJSON.write(description, to: directory.path(Self.marker))

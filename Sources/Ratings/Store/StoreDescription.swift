@@ -81,7 +81,8 @@ extension StoreDescription {
             throw bad("\(description.users) users and \(description.items) items: must be 1 to \(limit)")
         }
         guard description.ratings >= 1, description.holdoutRatings >= 0 else {
-            throw bad("\(description.ratings) ratings and \(description.holdoutRatings) held out: must be 1 and 0 at least")
+            throw bad(
+                "\(description.ratings) ratings and \(description.holdoutRatings) held out: must be 1 and 0 at least")
         }
         return description
     }

@@ -32,7 +32,8 @@ struct StoredMatrix {
         let byUser = try Self.rows(.user, directory, prefix, count, description)
         let byItem = try Self.rows(.item, directory, prefix, count, description)
         matrix = RatingMatrix(byUser: byUser, byItem: byItem)
-        checks = Self.checks(byUser, Files(prefix: prefix, side: .user))
+        checks =
+            Self.checks(byUser, Files(prefix: prefix, side: .user))
             + Self.checks(byItem, Files(prefix: prefix, side: .item))
     }
 
@@ -160,7 +161,9 @@ struct StoreCheck: Sendable {
             switch check.test {
             case .checksum(let body):
                 guard checksums[check.file] == Checksum.text(body()) else {
-                    throw damaged("the content does not have the checksum that \(RatingStore.marker) gives", check.file, directory)
+                    throw damaged(
+                        "the content does not have the checksum that \(RatingStore.marker) gives", check.file, directory
+                    )
                 }
             case .content(let body):
                 if let what = body() { throw damaged(what, check.file, directory) }

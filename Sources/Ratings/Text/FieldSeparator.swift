@@ -55,7 +55,8 @@ extension UnsafeBufferPointer where Element == UInt8 {
     var quoted: String {
         let limit = 40
         let text = String(decoding: prefix(limit), as: UTF8.self).unicodeScalars.map { scalar in
-            scalar.properties.generalCategory == .control || scalar.properties.generalCategory == .format ? "?" : String(scalar)
+            scalar.properties.generalCategory == .control || scalar.properties.generalCategory == .format
+                ? "?" : String(scalar)
         }
         return "\"" + text.joined() + (count > limit ? "..." : "") + "\""
     }

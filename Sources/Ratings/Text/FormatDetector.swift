@@ -74,7 +74,9 @@ struct FormatDetector {
 
     private static func trimmed(_ sample: UnsafeBufferPointer<UInt8>, _ range: Range<Int>) -> Range<Int> {
         func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x0D || byte == 0x09 }
-        guard let first = range.first(where: { !isBlank(sample[$0]) }) else { return range.lowerBound..<range.lowerBound }
+        guard let first = range.first(where: { !isBlank(sample[$0]) }) else {
+            return range.lowerBound..<range.lowerBound
+        }
         var end = range.upperBound
         while end > first, sample[end - 1] == 0x20 || sample[end - 1] == 0x0D { end -= 1 }
         return first..<end
@@ -120,7 +122,9 @@ struct FormatDetector {
         guard found == .csv || found == .tsv, try name(fields, in: &layout, at) else {
             throw Failure(
                 .badData, "is neither a rating nor a header: \(line.quoted)", at: at,
-                remedy: "each line needs a user, an item and a rating; give --format, or a header that names user, item, rating")
+                remedy:
+                    "each line needs a user, an item and a rating; give --format, or a header with user, item, rating"
+            )
         }
         return layout
     }

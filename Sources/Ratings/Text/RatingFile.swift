@@ -58,7 +58,8 @@ struct RatingFile: Sendable {
         let names = try content(path)
         let foreign = names.first { !isFilm($0) }
         guard !names.isEmpty, foreign == nil, format == nil || format == .netflix else {
-            let what = foreign.map { "the folder holds \($0)" } ?? (names.isEmpty ? "the folder is empty" : "is a folder")
+            let what =
+                foreign.map { "the folder holds \($0)" } ?? (names.isEmpty ? "the folder is empty" : "is a folder")
             throw Failure(
                 .badData, what, at: path,
                 remedy: "give a file, or a folder that holds nothing but the mv_*.txt files of the Netflix Prize")
@@ -88,7 +89,8 @@ struct RatingFile: Sendable {
                 return try detector.find(UnsafeBufferPointer(rebasing: buffer.prefix[...end]))
             }
             guard byteCount <= LineParser.maximumLineByteCount else {
-                throw (buffer.prefix.contains(0) ? LineDefect.binary(1) : .tooLong(1)).failure(in: text.name, linesBefore: 0)
+                throw (buffer.prefix.contains(0) ? LineDefect.binary(1) : .tooLong(1)).failure(
+                    in: text.name, linesBefore: 0)
             }
             byteCount = min(text.byteCount, 2 * byteCount)
         }

@@ -44,7 +44,8 @@ struct TextLayout: Sendable, Hashable {
     var summary: String {
         switch (format, header) {
         case (.netflix, _):
-            return ratingField == nil ? "netflix (item: lines, each with its users)" : "netflix (item: lines, each with its user,rating,date)"
+            return ratingField == nil
+                ? "netflix (item: lines, each with its users)" : "netflix (item: lines, each with its user,rating,date)"
         case (_, let header?):
             let columns = [userField, itemField, ratingField].compactMap { $0.map { header[$0] } }
             return "\(format.rawValue) with a header (\(columns.joined(separator: ", ")))"

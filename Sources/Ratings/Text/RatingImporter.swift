@@ -51,7 +51,9 @@ public struct RatingImporter: Sendable {
 
     /// The store at `path`, mapped; or the ratings of the file (or Netflix folder) at `path`, in memory.
     public static func openStoreOrFile(_ path: String) throws(Failure) -> RatingStore {
-        if path != "-", RatingFile.isFolder(path), try !RatingFile.isNetflixFolder(path) { return try RatingStore.open(path) }
+        if path != "-", RatingFile.isFolder(path), try !RatingFile.isNetflixFolder(path) {
+            return try RatingStore.open(path)
+        }
         return try RatingImporter(inputs: [path]).run().store
     }
 
@@ -70,10 +72,13 @@ public struct RatingImporter: Sendable {
         if case .file(let path) = split { files += try RatingFile.open(path, format: format) }
         let reader = RatingReader(files, threads: threads, chunkByteCount: chunkByteCount)
         let total = reader.byteCount
-        var parts = try SplitRatings(reading: reader, inputFileCount: inputFileCount, split) { done in progress?(done, total) }
+        var parts = try SplitRatings(reading: reader, inputFileCount: inputFileCount, split) { done in
+            progress?(done, total)
+        }
         let (users, items, heldOutFiles) = (parts.users, parts.items, parts.holdoutFiles)
         var builder = StoreBuilder(
-            users: users, items: items, training: parts.takeTraining(), holdout: parts.takeHoldout(), duplicates: duplicates,
+            users: users, items: items, training: parts.takeTraining(), holdout: parts.takeHoldout(),
+            duplicates: duplicates,
             threads: threads, source: source(files[0].layout)
         ) { repeated throws(Failure) in
             let searched = repeated.isHoldout ? heldOutFiles : 0..<inputFileCount
@@ -106,7 +111,8 @@ public struct RatingImporter: Sendable {
             }
             guard file.layout.format == files[0].layout.format else {
                 throw Failure(
-                    .badData, "is \(file.layout.format.rawValue), and \(files[0].name) is \(files[0].layout.format.rawValue)",
+                    .badData,
+                    "is \(file.layout.format.rawValue), and \(files[0].name) is \(files[0].layout.format.rawValue)",
                     at: file.name, remedy: "import files of one format at a time, or give --format")
             }
         }
@@ -138,11 +144,14 @@ public struct RatingImporter: Sendable {
         }
         let chunks = again.chunks.indices.filter { files.contains(again.chunks[$0].file) }
         guard let found = pairs.first(in: chunks.map { again.runs[$0] }) else {
-            throw Failure(.inputOutput, "a file changed while it was read", at: reader.files[files.lowerBound].name, remedy: "try again")
+            throw Failure(
+                .inputOutput, "a file changed while it was read", at: reader.files[files.lowerBound].name,
+                remedy: "try again")
         }
         let (chunk, run) = (chunks[found.run], again.runs[chunks[found.run]])
         return repeated.failure(
-            user: newUsers.id(of: Int(run.users.pointer[found.index])), item: newItems.id(of: Int(run.items.pointer[found.index])),
+            user: newUsers.id(of: Int(run.users.pointer[found.index])),
+            item: newItems.id(of: Int(run.items.pointer[found.index])),
             at: try reader.place(of: found.index, in: chunk, like: again))
     }
 }

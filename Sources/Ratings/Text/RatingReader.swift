@@ -134,7 +134,8 @@ struct RatingReader: Sendable {
     /// Rows are numbered in 32 bits.
     private func checkRoom(_ table: IDTable, _ side: Side, _ more: Int) throws(Failure) {
         guard table.count <= RatingStore.maximumRowCount - more else {
-            throw Failure(.badData, "more than \(RatingStore.maximumRowCount - more) \(side)s", remedy: "split the input")
+            throw Failure(
+                .badData, "more than \(RatingStore.maximumRowCount - more) \(side)s", remedy: "split the input")
         }
     }
 
@@ -142,7 +143,9 @@ struct RatingReader: Sendable {
 
     /// Throws if an integer id beyond 64 bits stands before `defect` and in a chunk up to `last`.
     private func reportTooLarge(_ lanes: [Lane], upTo last: Int, before defect: LineDefect?) throws(Failure) {
-        let found = lanes.flatMap(\.chunks).filter { $0.chunk <= last && $0.tooLarge != nil }.min { $0.chunk < $1.chunk }
+        let found = lanes.flatMap(\.chunks).filter { $0.chunk <= last && $0.tooLarge != nil }.min {
+            $0.chunk < $1.chunk
+        }
         guard let found, let tooLarge = found.tooLarge else { return }
         if found.chunk == last, let defect, defect.line < tooLarge.line { return }
         throw failure(tooLarge, in: found.chunk, lanes)

@@ -23,7 +23,8 @@ struct SplitRatings {
         var counts = [Int](repeating: 0, count: reader.files.count)
         for (chunk, run) in zip(read.chunks, read.runs) { counts[chunk.file] += run.count }
         if let number = counts.firstIndex(of: 0) {
-            throw Failure(.badData, "the file has no ratings", at: reader.files[number].name, remedy: "give a complete file")
+            throw Failure(
+                .badData, "the file has no ratings", at: reader.files[number].name, remedy: "give a complete file")
         }
         let inputChunkCount = read.chunks.prefix { $0.file < inputFileCount }.count
         let (users, items) = (read.users.ids, read.items.ids)
@@ -35,7 +36,8 @@ struct SplitRatings {
         case .none:
             break
         case .fraction(let fraction, let seed):
-            parts = try RatingRun.split(input, by: HashedPairs(fraction: fraction, seed: seed, users: users, items: items))
+            parts = try RatingRun.split(
+                input, by: HashedPairs(fraction: fraction, seed: seed, users: users, items: items))
             guard parts.inside.contains(where: { $0.count > 0 }) else {
                 throw Failure(
                     .badData, "a holdout of \(fraction) of \(input.reduce(0) { $0 + $1.count }) ratings is empty",
@@ -60,12 +62,14 @@ struct SplitRatings {
         holdout = parts.inside
     }
 
-    /// A pair of a probe file without a rating in the input is an error: the wrong probe file, or only a part of the input.
+    /// A pair of a probe file without a rating in the input is an error: it is the wrong probe file, or a part of the
+    /// input is missing.
     private static func checkProbe(
         _ probe: [RatingRun], found: PairSet, _ reader: RatingReader, _ read: ReadRatings, firstChunk: Int
     ) throws(Failure) {
         for (number, run) in probe.enumerated() {
-            for index in 0..<run.count where !found.contains(user: run.users.pointer[index], item: run.items.pointer[index]) {
+            for index in 0..<run.count
+            where !found.contains(user: run.users.pointer[index], item: run.items.pointer[index]) {
                 let user = read.users.ids.id(of: Int(run.users.pointer[index]))
                 let item = read.items.ids.id(of: Int(run.items.pointer[index]))
                 throw Failure(

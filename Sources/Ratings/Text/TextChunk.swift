@@ -76,14 +76,17 @@ struct ChunkBuffer {
     private mutating func read(_ range: Range<Int>, of file: RatingFile) throws(Failure) {
         if memory.count < range.count + 1 { memory = ElementBuffer(count: range.count + 1) }
         try file.text.read(
-            from: range.lowerBound, into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(memory.elements)[..<range.count]))
+            from: range.lowerBound,
+            into: UnsafeMutableRawBufferPointer(
+                rebasing: UnsafeMutableRawBufferPointer(memory.elements)[..<range.count]))
     }
 
     /// Makes the bytes from `first` up to `end` the lines, or those before the first line with a NUL in it.
     private mutating func take(_ first: Int, _ end: Int) {
         var end = end
         if end > first, let zero = memchr(memory.pointer + first, 0, end - first) {
-            let place = UnsafePointer(memory.pointer).distance(to: UnsafePointer(zero.assumingMemoryBound(to: UInt8.self)))
+            let place = UnsafePointer(memory.pointer).distance(
+                to: UnsafePointer(zero.assumingMemoryBound(to: UInt8.self)))
             end = memory.prefix[first..<place].lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? first
             defect = LineDefect.binary
         }
