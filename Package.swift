@@ -8,7 +8,10 @@ let package = Package(
     products: [
         .library(
             name: "MatrixFactorization",
-            targets: ["Ratings", "LeastSquares", "Training", "Cluster", "ClusterRuntime", "Model", "Evaluation"]),
+            targets: [
+                "Failures", "ArrayFiles", "Ratings", "LeastSquares", "Training", "Cluster", "ClusterRuntime", "Model",
+                "Evaluation",
+            ]),
         .executable(name: "mf", targets: ["mf"]),
         .executable(name: "mf-coordinator", targets: ["mf-coordinator"]),
         .executable(name: "mf-worker", targets: ["mf-worker"]),

@@ -1,12 +1,14 @@
 // Why: the coordinator's decisions, and nothing else. It has no sockets, no clock and no files: messages, the time
 // and failures to send are arguments; what is to be done comes back as actions, which a shell carries out.
 //
-//     gathering --(enough workers)--> solving half-step 0, 1, 2, ... --(converged, or sweeps done)--> ended
+//     gathering --(enough workers)--> solving half-step 0, 1, 2, ... --(converged, or sweeps done)--> closing --> ended
 //
 // A half-step is a set of blocks; each is solved by some worker, and the first good result of it counts. A result is
 // an immutable payload that becomes the block's factors and goes out to the other workers at once. When all blocks
 // are solved, their sums are added in block order and the next half-step begins. Since a block's result does not
 // depend on who solved it, a lost worker costs time and nothing else: its blocks go back into the pool.
+//
+// Once the outcome is known, the workers are told to finish and say goodbye, for which they have a short while.
 
 import Failures
 import LeastSquares
@@ -61,6 +63,8 @@ public struct Coordinator {
     public let envelope: Envelope
     /// A worker that still says hello so long after it was welcomed has not heard it.
     private static let welcomeInterval = Duration.seconds(3)
+    /// How long the workers have to say goodbye at the end.
+    private static let closingTime = Duration.seconds(2)
 
     private let configuration: JobConfiguration
     private let settings: CoordinatorSettings
@@ -69,6 +73,8 @@ public struct Coordinator {
 
     /// The present half-step; nil before the first.
     private var solving: Solving?
+    /// How the job ended, and until when the workers may say goodbye.
+    private var closing: (outcome: JobOutcome, deadline: Duration)?
     private var hasEnded = false
     private var workers: [WorkerID: WorkerLedger] = [:]
     /// Since when there has been no worker.
@@ -130,6 +136,10 @@ public struct Coordinator {
     public mutating func receive(_ parcel: Parcel<WorkerMessage>, from id: WorkerID, now: Duration) -> [Action] {
         defer { actions = [] }
         if hasEnded { return [] }
+        if closing != nil {
+            if case .goodbye = parcel.message { close(id) }
+            return actions
+        }
         if case .hello(let hello) = parcel.message {
             greet(hello, id, now)
         } else if workers[id] == nil {
@@ -139,7 +149,7 @@ public struct Coordinator {
             drop(.foreign)
         } else {
             workers[id]!.lastHeard = now
-            workers[id]!.receivedCount += 1
+            workers[id]!.receivedCount &+= 1
             handle(parcel, id, now)
         }
         return actions
@@ -150,8 +160,16 @@ public struct Coordinator {
         defer { actions = [] }
         if hasEnded { return [] }
         drop(.malformed)
-        workers[id]?.receivedCount += 1
-        if dropped[.malformed] == 1 { actions.append(.report(.warning("dropped a message: \(error.what)"))) }
+        if closing != nil { return [] }
+        if dropped[.malformed] == 1 {
+            actions.append(.report(.warning("dropped a message that cannot be read: \(error.what)")))
+        }
+        if workers[id] != nil {
+            // It may have been a result, for which nobody would ask again.
+            remove(id, reason: "sent a message that cannot be read: \(error.what)", now)
+        } else if error.isOtherVersion {
+            send(.refused(.unfit, reason: error.what), to: id, now)
+        }
         return actions
     }
 
@@ -159,7 +177,7 @@ public struct Coordinator {
     public mutating func sendFailed(to id: WorkerID, reason: String, now: Duration) -> [Action] {
         defer { actions = [] }
         if hasEnded { return [] }
-        remove(id, reason: reason, now)
+        if closing != nil { close(id) } else { remove(id, reason: reason, now) }
         return actions
     }
 
@@ -167,6 +185,10 @@ public struct Coordinator {
     public mutating func tick(now: Duration) -> [Action] {
         defer { actions = [] }
         if hasEnded { return [] }
+        if let closing {
+            if now >= closing.deadline { end() }
+            return actions
+        }
         for id in workers.keys.sorted() {
             guard let ledger = workers[id] else { continue }
             if now - ledger.lastHeard > settings.silenceTimeout {
@@ -188,7 +210,7 @@ public struct Coordinator {
     /// Ends the job before its time.
     public mutating func stop(reason: String, now: Duration) -> [Action] {
         defer { actions = [] }
-        if hasEnded { return [] }
+        if hasEnded || closing != nil { return [] }
         end(.stopped(reason: reason), .stopped, reason, now)
         return actions
     }
@@ -201,7 +223,7 @@ public struct Coordinator {
             workers[id]!.lastHeard = now
             if solving == nil {
                 send(.heartbeat(sent: 0), to: id, now)
-            } else if let welcomed = workers[id]!.lastWelcomed, now - welcomed > Self.welcomeInterval {
+            } else if workers[id]!.standing == .welcomed, now - workers[id]!.lastWelcomed > Self.welcomeInterval {
                 welcome(id, now)
             }
             return
@@ -225,13 +247,13 @@ public struct Coordinator {
         let hello = workers[id]!.hello
         guard hello.kernelLevels.contains(job.kernelLevel.rawValue) else {
             workers[id] = nil
+            if workers.isEmpty { deserted = now }
             refuse(hello, id, "the job runs with \(job.kernelLevel.rawValue) kernels, which this worker lacks", now)
             return
         }
         workers[id]!.standing = .welcomed
         workers[id]!.lastWelcomed = now
-        send(.welcome(job), to: id, now)
-        workers[id]!.sentCount = 0
+        actions.append(.send(id, .welcome(job, sent: workers[id]!.sentCount), nil))
     }
 
     private mutating func refuse(_ hello: WorkerMessage.Hello, _ id: WorkerID, _ reason: String, _ now: Duration) {
@@ -254,7 +276,7 @@ public struct Coordinator {
         _ message: CoordinatorMessage, _ payload: Payload? = nil, to id: WorkerID, _ now: Duration
     ) {
         workers[id]?.lastSent = now
-        workers[id]?.sentCount += 1
+        workers[id]?.sentCount &+= 1
         actions.append(.send(id, message, payload))
     }
 
@@ -266,7 +288,7 @@ public struct Coordinator {
         switch parcel.message {
         case .hello: break
         case .heartbeat(_, let sent):
-            if sent + 1 != workers[id]!.receivedCount { remove(id, reason: "a message of it was lost", now) }
+            if sent &+ 1 != workers[id]!.receivedCount { remove(id, reason: "a message of it was lost", now) }
         case .ready(let mapsStore): admit(id, mapsStore, now)
         case .credit(let count):
             workers[id]!.credit = min(workers[id]!.credit + count, Limits.credit)
@@ -349,7 +371,7 @@ public struct Coordinator {
             return drop(.stale)
         }
         guard let payload, payload.bytes.count == job.factorByteCount(side, block), payload.isFinite,
-            solved.sums.isPlausible
+            isPlausible(solved.sums, side, block)
         else {
             drop(.malformed)
             remove(id, reason: "sent factors that cannot be right", now)
@@ -462,20 +484,31 @@ public struct Coordinator {
         _ outcome: JobOutcome, _ finish: CoordinatorMessage.Finish, _ reason: String, _ now: Duration
     ) {
         for id in workers.keys.sorted() { send(.finish(finish, reason: reason), to: id, now) }
-        actions.append(.end(outcome))
+        closing = (outcome, now + Self.closingTime)
+        if workers.isEmpty { end() }
+    }
+
+    /// Takes in that a worker has read that the job is over, or is gone.
+    private mutating func close(_ id: WorkerID) {
+        workers[id] = nil
+        if workers.isEmpty { end() }
+    }
+
+    private mutating func end() {
+        actions.append(.end(closing!.outcome))
         hasEnded = true
+    }
+
+    /// Whether a right worker may have sent these.
+    private func isPlausible(_ sums: BlockSums, _ side: Side, _ block: Int) -> Bool {
+        let expected = data.counts(side, block)
+        return sums.squaredError >= 0 && sums.penalty >= 0 && sums.holdoutSquaredError >= 0
+            && (sums.squaredError + sums.penalty + sums.holdoutSquaredError).isFinite
+            && sums.ratingCount == expected.ratings && sums.holdoutCount == expected.holdout
     }
 }
 
 extension Payload {
     /// Whether all of its single-precision numbers are finite.
     var isFinite: Bool { floats.allSatisfy(\.isFinite) }
-}
-
-extension BlockSums {
-    /// Whether a right worker may have sent these.
-    var isPlausible: Bool {
-        squaredError >= 0 && penalty >= 0 && holdoutSquaredError >= 0
-            && (squaredError + penalty + holdoutSquaredError).isFinite && ratingCount >= 0 && holdoutCount >= 0
-    }
 }

@@ -5,11 +5,11 @@ import Training
 
 /// From the coordinator to a worker.
 public enum CoordinatorMessage: WireMessage, Hashable {
-    /// You are in: this is the job.
-    case welcome(JobDescription)
+    /// You are in: this is the job. So many messages were sent to you before this one, if any.
+    case welcome(JobDescription, sent: UInt64)
     /// You are not in, or no longer.
     case refused(Refusal, reason: String)
-    /// I am alive, and sent you so many messages before this one since I welcomed you. Also the answer to a hello
+    /// I am alive, and sent you so many messages before this one, welcomes not counted. Also the answer to a hello
     /// before the job begins.
     case heartbeat(sent: UInt64)
     /// Part of a block's ratings (the payload), see `RatingsBlock`.
@@ -49,14 +49,6 @@ public enum CoordinatorMessage: WireMessage, Hashable {
             self.offset = offset
         }
     }
-
-    /// Whether the message carries a payload, and so costs a credit.
-    public var isBulk: Bool {
-        switch self {
-        case .ratings, .factors: true
-        case .welcome, .refused, .heartbeat, .solve, .finish: false
-        }
-    }
 }
 
 extension CoordinatorMessage {
@@ -74,7 +66,9 @@ extension CoordinatorMessage {
 
     public func write(to writer: inout WireWriter) {
         switch self {
-        case .welcome(let job): job.write(to: &writer)
+        case .welcome(let job, let sent):
+            job.write(to: &writer)
+            writer.integer(sent)
         case .refused(let refusal, let reason):
             writer.text(refusal.rawValue)
             writer.text(reason)
@@ -97,7 +91,7 @@ extension CoordinatorMessage {
 
     public init(type: UInt16, from reader: inout WireReader) throws(WireError) {
         switch type {
-        case 101: self = .welcome(try JobDescription(from: &reader))
+        case 101: self = .welcome(try JobDescription(from: &reader), sent: try reader.integer())
         case 102: self = .refused(try reader.choice(Refusal.self), reason: try reader.text())
         case 103: self = .heartbeat(sent: try reader.integer())
         case 104:

@@ -79,7 +79,10 @@ extension Parcel {
         guard try trailer.integer(UInt64.self) == Checksum.of(content) else { throw WireError("the header is damaged") }
         var reader = WireReader(UnsafeRawBufferPointer(rebasing: content[magic.count...]))
         let version = try reader.integer(UInt16.self)
-        guard version == Limits.protocolVersion else { throw WireError("protocol version \(version)") }
+        guard version == Limits.protocolVersion else {
+            throw WireError(
+                "its protocol version is \(version), and ours is \(Limits.protocolVersion)", isOtherVersion: true)
+        }
         let type = try reader.integer(UInt16.self)
         envelope = Envelope(job: try reader.integer(), epoch: try reader.integer())
         message = try Message(type: type, from: &reader)

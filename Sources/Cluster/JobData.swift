@@ -29,6 +29,13 @@ public struct JobData: Sendable {
     /// The ratings of a side, a row a user or a row an item.
     public func rows(_ side: Side) -> CompressedRows { side == .user ? ratings.byUser : ratings.byItem }
 
+    /// How many ratings a block has, and how many were held out of it that go with it.
+    public func counts(_ side: Side, _ block: Int) -> (ratings: Int, holdout: Int) {
+        let range = plan[side].rows(block)
+        func count(_ rows: CompressedRows) -> Int { Int(rows.offsets[range.upperBound] - rows.offsets[range.lowerBound]) }
+        return (count(rows(side)), side == .item ? holdout.map { count($0.byItem) } ?? 0 : 0)
+    }
+
     /// The ratings of a block. Held-out ratings go with items only, whose half-step ends the sweep.
     public func block(_ side: Side, _ block: Int) -> RatingsBlock {
         let range = plan[side].rows(block)

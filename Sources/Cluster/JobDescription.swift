@@ -44,7 +44,7 @@ extension JobDescription {
         writer.text(kernelLevel.rawValue)
         writer.integer(seed)
         for side in Side.allCases {
-            writer.list(plan[side].bounds) { writer, bound in writer.integer(UInt64(bound)) }
+            writer.list(plan[side].bounds) { writer, bound in writer.integer(UInt32(bound)) }
         }
         writer.text(storePath)
         writer.text(storeFingerprint)
@@ -57,7 +57,7 @@ extension JobDescription {
         var plans: [BlockPlan] = []
         for _ in Side.allCases {
             let bounds = try reader.list(atMost: Limits.blockCount + 1) { reader throws(WireError) in
-                try reader.count(UInt64.self, in: 0...Int(UInt32.max))
+                try reader.count(UInt32.self, in: 0...Int(UInt32.max))
             }
             guard let plan = BlockPlan(bounds: bounds) else { throw WireError("the blocks are out of order") }
             plans.append(plan)

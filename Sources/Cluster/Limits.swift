@@ -19,7 +19,7 @@ public enum Limits {
     /// Versions of factors, and half-steps: a sweep makes two, and an extrapolation that is withdrawn two more.
     public static let version = 4 * JobConfiguration.maximumSweeps
     /// Blocks of one side.
-    public static let blockCount = 1 << 20
+    public static let blockCount = 1 << 19
     /// Payloads that a worker lets the coordinator have under way to it.
     public static let credit = 8
     public static let workerCount = 4096

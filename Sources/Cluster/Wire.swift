@@ -5,8 +5,13 @@
 /// Why a message cannot be read. Such messages are counted and dropped.
 public struct WireError: Error, Hashable, Sendable {
     public var what: String
+    /// Whether the sender speaks another version of the protocol, and so will never be understood.
+    public var isOtherVersion: Bool
 
-    public init(_ what: String) { self.what = what }
+    public init(_ what: String, isOtherVersion: Bool = false) {
+        self.what = what
+        self.isOtherVersion = isOtherVersion
+    }
 }
 
 /// Writes a header.
@@ -24,9 +29,10 @@ public struct WireWriter: Sendable {
     package mutating func flag(_ value: Bool) { integer(UInt8(value ? 1 : 0)) }
 
     package mutating func text(_ value: String) {
-        let utf8 = Array(value.utf8.prefix(Limits.textByteCount))
-        integer(UInt16(utf8.count))
-        bytes.append(contentsOf: utf8)
+        var text = value
+        while text.utf8.count > Limits.textByteCount { text.removeLast() }
+        integer(UInt16(text.utf8.count))
+        bytes.append(contentsOf: text.utf8)
     }
 
     package mutating func list<Element>(_ elements: [Element], _ write: (inout WireWriter, Element) -> Void) {

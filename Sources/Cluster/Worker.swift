@@ -68,6 +68,8 @@ public struct Worker {
 
     /// Blocks that the solver has at a time: one it solves and one to go on with.
     private static let solverDepth = 2
+    /// How often to say hello until the coordinator answers.
+    private static let knockInterval = Duration.milliseconds(100)
     /// How long to wait for what was asked for before asking again.
     private static let needInterval = Duration.seconds(2)
 
@@ -76,6 +78,7 @@ public struct Worker {
     private var job: JobDescription?
     private var mapsStore: Bool?
     private var lastHeard: Duration
+    private var isAnswered = false
     private var lastSent: Duration?
     private var lastNeed: Duration?
     /// Messages since the welcome, both ways; see `WorkerLedger`.
@@ -120,7 +123,9 @@ public struct Worker {
             rejoin("the coordinator was not heard of for \(settings.silenceTimeout)")
             return actions
         }
-        if lastSent == nil || now - lastSent! >= settings.heartbeatInterval {
+        // Until there is an answer the connection may not be up, and what is said is lost.
+        let interval = isAnswered ? settings.heartbeatInterval : Self.knockInterval
+        if lastSent == nil || now - lastSent! >= interval {
             say(job == nil ? .hello(hello) : .heartbeat(progress: solvedCount, sent: sentCount), now)
         }
         handOver(now)
@@ -147,19 +152,33 @@ public struct Worker {
             return actions
         }
         lastHeard = now
-        if job != nil { receivedCount += 1 }
-        handle(parcel, now)
+        isAnswered = true
+        if case .welcome = parcel.message {} else { receivedCount &+= 1 }
+        switch parcel.message {
+        // Nobody who keeps to the protocol sends these before this worker is ready.
+        case .ratings where mapsStore == nil, .factors where mapsStore == nil, .solve where mapsStore == nil:
+            drop(.malformed)
+        default: handle(parcel, now)
+        }
         return actions
     }
 
     /// Takes in that a message cannot be read. If it was bulk, the coordinator counts it as under way for ever
     /// unless its credit is given back.
-    public mutating func receiveMalformed(hadPayload: Bool, now: Duration) -> [Action] {
+    public mutating func receiveMalformed(_ error: WireError, hadPayload: Bool, now: Duration) -> [Action] {
         defer { actions = [] }
         if isOver { return [] }
         drop(.malformed)
-        receivedCount += 1
-        if hadPayload, job != nil { giveCredit(now) }
+        receivedCount &+= 1
+        if error.isOtherVersion {
+            end(.refused(reason: error.what))
+        } else if hadPayload {
+            // What was in it is asked for when it is needed.
+            if job != nil { giveCredit(now) }
+        } else {
+            // It may have been the word to solve a block, for which nobody would ask.
+            rejoin("a message of the coordinator cannot be read: \(error.what)")
+        }
         return actions
     }
 
@@ -216,11 +235,13 @@ public struct Worker {
     private mutating func handle(_ parcel: Parcel<CoordinatorMessage>, _ now: Duration) {
         switch parcel.message {
         case .heartbeat(let sent):
-            if job != nil, sent + 1 != receivedCount { rejoin("a message of the coordinator was lost") }
-        case .welcome(let job): join(job, parcel.envelope)
+            if job != nil, sent &+ 1 != receivedCount { rejoin("a message of the coordinator was lost") }
+        case .welcome(let job, let sent): join(job, parcel.envelope, sent)
         case .refused(.unfit, let reason): end(.refused(reason: reason))
         case .refused(.rejoin, let reason): rejoin(reason)
-        case .finish(let finish, let reason): end(.finished(finish, reason: reason))
+        case .finish(let finish, let reason):
+            say(.goodbye(reason: "the job is over"), now)
+            end(.finished(finish, reason: reason))
         case .ratings(let chunk): take(chunk, parcel.payload, now)
         case .factors(let side, let block, let version): take(side, block, version, parcel.payload, now)
         case .solve(let halfStep, let block):
@@ -231,9 +252,10 @@ public struct Worker {
         }
     }
 
-    private mutating func join(_ job: JobDescription, _ envelope: Envelope) {
+    private mutating func join(_ job: JobDescription, _ envelope: Envelope, _ sent: UInt64) {
         guard self.job == nil else { return drop(.stale) }
         self.job = job
+        receivedCount = sent
         self.envelope = envelope
         versions = job.plan.map { BlockVersions(count: $0.count) }
         actions.append(.prepare(job))
@@ -251,7 +273,7 @@ public struct Worker {
 
     private mutating func say(_ message: WorkerMessage, with payload: Payload? = nil, _ now: Duration) {
         lastSent = now
-        if job != nil { sentCount += 1 }
+        if job != nil { sentCount &+= 1 }
         actions.append(.send(message, payload))
     }
 
@@ -358,6 +380,11 @@ public struct Worker {
                 waiting.removeFirst()
                 continue
             }
+            if versions[fixed].newest > task.halfStep.fixedVersion {
+                // The job has moved on, and what this would read is gone.
+                waiting.removeFirst()
+                continue
+            }
             // The solver may still be busy with blocks of an older half-step, whose place these factors took.
             guard solving.allSatisfy({ $0.halfStep == task.halfStep }) else { return }
             let needs = needs(of: task, solved, fixed)
@@ -388,7 +415,7 @@ public struct Worker {
 /// The version of each block of one side.
 struct BlockVersions {
     private var versions: [Int]
-    private var newest = 0
+    private(set) var newest = 0
     /// How many blocks have the newest version.
     private var newestCount: Int
 

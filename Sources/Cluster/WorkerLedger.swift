@@ -24,8 +24,8 @@ struct WorkerLedger {
     var credit: Int
     var lastHeard: Duration
     var lastSent: Duration
-    var lastWelcomed: Duration?
-    /// Messages since the welcome, both ways. A heartbeat carries the sender's count, so that either side notices
+    var lastWelcomed: Duration
+    /// Messages both ways, hellos and welcomes not counted. A heartbeat carries the sender's count, so that either side notices
     /// when something was lost in a broken connection that libzmq has mended in silence.
     var sentCount: UInt64 = 0
     var receivedCount: UInt64 = 0
@@ -49,6 +49,7 @@ struct WorkerLedger {
         credit = hello.credit
         lastHeard = now
         lastSent = now
+        lastWelcomed = now
     }
 
     var isReady: Bool { if case .ready = standing { true } else { false } }

@@ -5,7 +5,7 @@ import ArrayFiles
 import Cluster
 import DequeModule
 import Failures
-import Glibc
+import Foundation
 import LeastSquares
 import Ratings
 import Training
@@ -83,9 +83,13 @@ public final class CoordinatorRuntime {
         _ configuration: JobConfiguration, store: RatingStore, stop: StopRequest, observe: (JobEvent) -> Void
     ) throws(Failure) -> Completion {
         let data = JobData(ratings: store.ratings, holdout: store.holdout, rank: configuration.rank)
+        guard max(data.plan.user.count, data.plan.item.count) <= Limits.blockCount else {
+            throw Failure(
+                .badData, "the job has more than \(Limits.blockCount) blocks of users or items", remedy: "lower --rank")
+        }
         var machine = Coordinator(
             configuration: configuration, settings: settings, data: data, mean: store.description.mean,
-            storePath: store.path ?? "", storeFingerprint: store.fingerprint,
+            storePath: store.path.map { URL(fileURLWithPath: $0).standardizedFileURL.path } ?? "", storeFingerprint: store.fingerprint,
             envelope: Envelope(job: .random(in: 1 ... .max), epoch: 1), now: now)
         var pending: Deque<Coordinator.Action> = []
         var lastTick = Duration.zero

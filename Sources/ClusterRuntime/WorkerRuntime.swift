@@ -43,7 +43,7 @@ public final class WorkerRuntime {
     private let clock = ContinuousClock()
     private let began: ContinuousClock.Instant
 
-    private static let tickInterval = Duration.milliseconds(200)
+    private static let tickInterval = Duration.milliseconds(100)
     private static let batch = 256
 
     public init(_ options: Options, context: Context, stop: StopRequest, logger: Logger) {
@@ -65,6 +65,7 @@ public final class WorkerRuntime {
             defer { session.solver.close() }
             var machine = Worker(settings: session.settings, now: now)
             let ending = try converse(session, &machine, &lastHeard)
+            for (reason, count) in machine.dropped { logger.notice("messages not acted on: \(count) \(reason.rawValue)") }
             if let ending { return ending }
         }
     }
@@ -99,7 +100,7 @@ public final class WorkerRuntime {
                 pending.append(contentsOf: machine.tick(now: now))
             }
             if let end = try carryOut(&pending, &machine, session) { return end.ending }
-            try session.socket.wait(milliseconds: 200, or: stop.waker)
+            try session.socket.wait(milliseconds: 100, or: stop.waker)
         }
     }
 
@@ -109,7 +110,7 @@ public final class WorkerRuntime {
             return machine.receive(try Parcel(header: frames[0].bytes, payload: payload), now: now)
         } catch {
             logger.warning("dropped a message: \(error.what)")
-            return machine.receiveMalformed(hadPayload: frames.count > 1, now: now)
+            return machine.receiveMalformed(error, hadPayload: frames.count > 1, now: now)
         }
     }
 

@@ -4,7 +4,7 @@ import Dispatch
 import Foundation
 import Synchronization
 
-/// While it lives, SIGINT and SIGTERM call a handler instead of ending the process; a second SIGINT ends it at once.
+/// While it lives, SIGINT, SIGTERM and SIGHUP call a handler instead of ending the process; a second SIGINT ends it at once.
 public final class SignalTrap: Sendable {
     /// The exit code of a command that a signal ended, as shells have it.
     public static func exitCode(of signal: Int32) -> Int32 { 128 + signal }
@@ -18,7 +18,7 @@ public final class SignalTrap: Sendable {
 
     /// - Parameter handler: called once, on a queue of Dispatch's, with the name of the signal.
     public init(_ handler: @escaping @Sendable (_ name: String) -> Void) {
-        let names = [(SIGINT, "SIGINT"), (SIGTERM, "SIGTERM")]
+        let names = [(SIGINT, "SIGINT"), (SIGTERM, "SIGTERM"), (SIGHUP, "SIGHUP")]
         sources = names.map { number, _ in
             signal(number, SIG_IGN)
             return DispatchSource.makeSignalSource(signal: number, queue: .global())
@@ -44,5 +44,6 @@ public final class SignalTrap: Sendable {
         for source in sources { source.cancel() }
         signal(SIGINT, SIG_DFL)
         signal(SIGTERM, SIG_DFL)
+        signal(SIGHUP, SIG_DFL)
     }
 }

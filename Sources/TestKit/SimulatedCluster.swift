@@ -21,7 +21,7 @@ public struct SimulatedCluster {
         /// How many workers crash, each after a number of solved blocks drawn at random. Each is replaced by a new one if `replacesCrashed`.
         public var crashes: Int
         public var replacesCrashed: Bool
-        /// One in so many payloads to a worker is damaged on the way; nil for none.
+        /// One in so many payloads, either way, is damaged on the way; nil for none.
         public var damagesOneIn: Int?
 
         public init(
@@ -179,25 +179,27 @@ public struct SimulatedCluster {
 
     private mutating func deliverToWorker(_ index: Int) throws {
         let letter = members[index].inbox.removeFirst()
-        let isDamaged =
-            letter.payload != nil
-            && scenario.damagesOneIn.map { Int.random(in: 0..<$0, using: &generator) == 0 } ?? false
         do throws(WireError) {
-            if isDamaged {
-                result.damaged += 1
-                throw WireError("damaged")
-            }
+            try perhapsDamage(letter)
             let parcel = try letter.open(as: CoordinatorMessage.self)
             try? perform(members[index].machine.receive(parcel, now: now), by: index)
         } catch {
-            try? perform(members[index].machine.receiveMalformed(hadPayload: letter.payload != nil, now: now), by: index)
+            try? perform(members[index].machine.receiveMalformed(error, hadPayload: letter.payload != nil, now: now), by: index)
         }
+    }
+
+    private mutating func perhapsDamage(_ letter: Letter) throws(WireError) {
+        guard letter.payload != nil, let oneIn = scenario.damagesOneIn, Int.random(in: 0..<oneIn, using: &generator) == 0
+        else { return }
+        result.damaged += 1
+        throw WireError("damaged")
     }
 
     private mutating func deliverToCoordinator(_ index: Int) {
         let letter = members[index].outbox.removeFirst()
         let id = members[index].id
         do throws(WireError) {
+            try perhapsDamage(letter)
             perform(coordinator.receive(try letter.open(as: WorkerMessage.self), from: id, now: now))
         } catch {
             perform(coordinator.receiveMalformed(error, from: id, now: now))

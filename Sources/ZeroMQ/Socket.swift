@@ -62,12 +62,6 @@ public struct Socket: ~Copyable {
         precondition(result == 0, "zmq_setsockopt ZMQ_MAXMSGSIZE")
     }
 
-    /// Messages queued for a peer, and from it, at most.
-    public func setQueueLimit(messages: Int) {
-        set(ZMQ_SNDHWM, messages)
-        set(ZMQ_RCVHWM, messages)
-    }
-
     /// Router: sending to an unknown peer is an outcome instead of a silent loss.
     public func setMandatoryRouting() { set(ZMQ_ROUTER_MANDATORY, 1) }
 

@@ -32,7 +32,7 @@ import Training
             JobDescription(
                 solver: JobConfiguration().solverConfiguration(mean: 3.5), kernelLevel: .portable, seed: 1,
                 plan: BySide(user: BlockPlan(bounds: [0, 3, 9])!, item: BlockPlan(bounds: [0, 5])!), storePath: "/s",
-                storeFingerprint: "f")),
+                storeFingerprint: "f"), sent: 2),
         .refused(.rejoin, reason: "late"), .refused(.unfit, reason: "no"), .heartbeat(sent: 3),
         .ratings(.init(side: .item, block: 4, totalByteCount: 100, offset: 50)),
         .factors(.user, block: 7, version: 2), .solve(halfStep, block: 6), .finish(.done, reason: "done"),
