@@ -21,6 +21,7 @@ public final class BlockSolver {
     public init(configuration: SolverConfiguration, kernels: Kernels, threads: Int) throws(Failure) {
         precondition(configuration.rank >= 1 && threads >= 1)
         precondition(configuration.regularization.isFinite && configuration.regularization >= 0)
+        precondition(configuration.conjugateGradientSteps >= 1)
         // Costs are counted as rows x d^3; this bound keeps them, and a matrix's bytes, far from overflow.
         guard configuration.rank <= Self.highestRank, let stride = FactorMatrix.stride(forRank: configuration.rank) else {
             throw Failure(

@@ -36,8 +36,10 @@ final class Workspace {
     private let configuration: SolverConfiguration
     private let stride: Int
     private var values = Scratch(count: 0)
+    private var errors = Scratch(count: 0)
     private var panel: Scratch
     private var matrix: Scratch
+    private var vectors: Scratch
     private var solution: Scratch
 
     init(configuration: SolverConfiguration, kernels: Kernels, stride: Int) {
@@ -46,6 +48,7 @@ final class Workspace {
         self.stride = stride
         panel = Scratch(count: MF_PANEL_ROWS * stride)
         matrix = Scratch(count: stride * stride)
+        vectors = Scratch(count: 3 * stride)
         solution = Scratch(count: stride)
     }
 
@@ -54,22 +57,23 @@ final class Workspace {
     func solve(_ row: Int, of task: BlockTask) -> Bool {
         let rank = configuration.rank
         let range = task.ratings.range(of: row)
-        let output = task.output + row * rank
-        if range.isEmpty {
-            output.update(repeating: 0, count: rank)
-        } else {
+        let ridge = configuration.regularization(ofRowWith: range.count)
+        solution.floats.update(repeating: 0, count: stride)
+        if !range.isEmpty {
             let meetings = decode(range, of: task.ratings, fixed: task.fixed)
-            let ridge = configuration.regularization(ofRowWith: range.count)
-            guard solveExactly(meetings, ridge: ridge) || solveInDouble(row, of: task) else { return false }
-            let squaredError = withUnsafePointer(to: meetings) { kernels.table.pointee.squared_error($0, solution.floats) }
+            guard
+                let error = solve(meetings, ridge: ridge, from: task.solved.row(task.firstRow + row))
+                    ?? solveInDouble(row, of: task, meetings)
+            else { return false }
             var square = 0.0
             for index in 0..<rank { square += Double(solution.floats[index]) * Double(solution.floats[index]) }
-            guard squaredError.isFinite, square.isFinite else { return false }
-            task.results[row].squaredError = squaredError
-            task.results[row].penalty = square == 0 ? 0 : ridge * square
-            output.update(from: solution.floats, count: rank)
+            task.results[row].squaredError = error
+            task.results[row].penalty = ridge * square
         }
-        if let holdout = task.holdout { task.results[row].holdoutSquaredError = squaredError(row, of: holdout, task) }
+        (task.output + row * rank).update(from: solution.floats, count: rank)
+        if let holdout = task.holdout, case let range = holdout.range(of: row), !range.isEmpty {
+            task.results[row].holdoutSquaredError = squaredError(decode(range, of: holdout, fixed: task.fixed))
+        }
         return true
     }
 
@@ -78,40 +82,76 @@ final class Workspace {
         values.reserve(range.count)
         ratings.values.decode(range, minus: configuration.intercept, to: values.floats)
         return mf_row(
-            factors: fixed.start, stride: stride, columns: ratings.columns.elements.baseAddress.map { $0 + range.lowerBound },
+            factors: fixed.start, stride: stride, columns: ratings.columns.elements.baseAddress! + range.lowerBound,
             values: values.floats, count: range.count)
     }
 
-    /// Normal equations by Cholesky.
-    private func solveExactly(_ meetings: mf_row, ridge: Double) -> Bool {
+    /// Solves in single precision, for ``solution``, which is zero before.
+    /// - Returns: the squared error, or nil when single precision does not do.
+    private func solve(_ meetings: mf_row, ridge: Double, from present: UnsafePointer<Float>) -> Double? {
+        let method = configuration.method(ratingCount: meetings.count)
         // With fewer ratings than factors and nothing added the system is singular, whatever rounding makes of it.
-        if ridge == 0 && meetings.count < configuration.rank { return false }
-        let table = kernels.table.pointee
-        matrix.floats.update(repeating: 0, count: stride * stride)
-        solution.floats.update(repeating: 0, count: stride)
-        withUnsafePointer(to: meetings) {
-            table.add_normal_equations($0, panel.floats, matrix.floats, solution.floats)
+        if method != .conjugateGradient && ridge == 0 && meetings.count < configuration.rank { return nil }
+        let error: Double
+        switch method {
+        case .none: return 0
+        case .conjugateGradient:
+            errors.reserve(2 * meetings.count)
+            solution.floats.update(from: present, count: configuration.rank)
+            error = withUnsafePointer(to: meetings) {
+                kernels.table.pointee.conjugate_gradient(
+                    $0, configuration.conjugateGradientSteps, Float(ridge), errors.floats, vectors.floats, solution.floats)
+            }
+        case .primal:
+            guard solvePrimal(meetings, ridge: ridge) else { return nil }
+            error = squaredError(meetings)
+        case .dual:
+            guard solveDual(meetings, ridge: ridge) else { return nil }
+            error = squaredError(meetings)
         }
-        guard table.solve(matrix.floats, stride, configuration.rank, Float(ridge), solution.floats) < 0 else { return false }
-        return (0..<configuration.rank).allSatisfy { solution.floats[$0].isFinite }
+        // An infinity or a NaN among the factors is one in the sum of their errors too.
+        return error.isFinite ? error : nil
     }
 
-    /// The same in double precision, for the rare row that single precision cannot solve. Slow, and takes memory.
-    private func solveInDouble(_ row: Int, of task: BlockTask) -> Bool {
-        if configuration.regularization == 0 && task.ratings.range(of: row).count < configuration.rank { return false }
-        guard let exact = Reference.solution(ofRow: row, of: task.ratings, fixed: task.fixed, configuration: configuration)
-        else { return false }
-        for (index, value) in exact.enumerated() { solution.floats[index] = Float(value) }
+    private func solvePrimal(_ meetings: mf_row, ridge: Double) -> Bool {
+        let table = kernels.table.pointee
+        matrix.floats.update(repeating: 0, count: stride * stride)
+        withUnsafePointer(to: meetings) {
+            switch configuration.precision {
+            case .fp32: table.add_normal_equations($0, panel.floats, matrix.floats, solution.floats)
+            case .bf16: table.add_normal_equations_bf16($0, panel.floats, matrix.floats, solution.floats)
+            }
+        }
+        return table.solve(matrix.floats, stride, configuration.rank, Float(ridge), solution.floats) < 0
+    }
+
+    private func solveDual(_ meetings: mf_row, ridge: Double) -> Bool {
+        let table = kernels.table.pointee
+        let dualStride = FactorMatrix.stride(forRank: meetings.count)!
+        // The weights take the place of the ratings, and have room in `vectors`: the stride is at most d's.
+        let weights = vectors.floats
+        weights.update(repeating: 0, count: dualStride)
+        weights.update(from: meetings.values, count: meetings.count)
+        withUnsafePointer(to: meetings) { table.set_dual_equations($0, matrix.floats, dualStride) }
+        guard table.solve(matrix.floats, dualStride, meetings.count, Float(ridge), weights) < 0 else { return false }
+        var weighted = meetings
+        weighted.values = UnsafePointer(weights)
+        withUnsafePointer(to: weighted) { table.add_multiples($0, solution.floats) }
         return true
     }
 
-    /// The squared error of row `row` of held-out ratings, with the factors that stand in the output.
-    private func squaredError(_ row: Int, of holdout: CompressedRows, _ task: BlockTask) -> Double {
-        let range = holdout.range(of: row)
-        if range.isEmpty { return 0 }
-        solution.floats.update(repeating: 0, count: stride)
-        solution.floats.update(from: task.output + row * configuration.rank, count: configuration.rank)
-        let meetings = decode(range, of: holdout, fixed: task.fixed)
-        return withUnsafePointer(to: meetings) { kernels.table.pointee.squared_error($0, solution.floats) }
+    /// The primal in double precision, for the rare row that single precision cannot solve. Slow, and takes memory.
+    private func solveInDouble(_ row: Int, of task: BlockTask, _ meetings: mf_row) -> Double? {
+        if configuration.regularization == 0 && meetings.count < configuration.rank { return nil }
+        guard let exact = Reference.solution(ofRow: row, of: task.ratings, fixed: task.fixed, configuration: configuration)
+        else { return nil }
+        for (index, value) in exact.enumerated() { solution.floats[index] = Float(value) }
+        let error = squaredError(meetings)
+        return error.isFinite ? error : nil
+    }
+
+    /// The squared error of ``solution``.
+    private func squaredError(_ meetings: mf_row) -> Double {
+        withUnsafePointer(to: meetings) { kernels.table.pointee.squared_error($0, solution.floats) }
     }
 }

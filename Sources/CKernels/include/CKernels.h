@@ -39,16 +39,38 @@ struct mf_kernels {
     /// `panel` is room for MF_PANEL_ROWS * D floats.
     void (*add_normal_equations)(const struct mf_row *row, float *panel, float *matrix, float *right);
 
+    /// The same with the factors rounded to bfloat16 for the matrix alone.
+    void (*add_normal_equations_bf16)(const struct mf_row *row, float *panel, float *matrix, float *right);
+
+    /// matrix = F F', one row a rating: `matrix_stride` is the row's count rounded up to a multiple of MF_LANES, and
+    /// what is beyond the count is 0.
+    void (*set_dual_equations)(const struct mf_row *row, float *matrix, size_t matrix_stride);
+
+    /// x += F'values.
+    void (*add_multiples)(const struct mf_row *row, float *x);
+
     /// Adds `ridge` to the first `rank` diagonal elements, replaces the matrix with its triangular factor U, and
     /// `right` with the solution. The padding of the solution is 0.
     /// Returns -1, or the first row whose pivot is not finite or is lost in rounding; `right` is then undefined.
     ptrdiff_t (*solve)(float *matrix, size_t stride, size_t rank, float ridge, float *right);
 
+    /// Moves `x` by `steps` steps of conjugate gradients towards the solution of (F'F + ridge I) x = F'values.
+    /// Returns the sum of squared errors that it then has; not finite when the input was not.
+    /// `errors` is room for 2 * count floats of any alignment; `vectors` for 3 * D floats.
+    double (*conjugate_gradient)(
+        const struct mf_row *row, size_t steps, float ridge, float *errors, float *vectors, float *x);
+
     /// The sum over the ratings of (value - f . x)^2: dot products in single precision, their errors in double.
     double (*squared_error)(const struct mf_row *row, const float *x);
 };
 
-/// Plain C that any compiler can build.
+/// The baseline of any architecture.
 const struct mf_kernels *mf_kernels_portable(void);
+
+// The rest are NULL on machines that lack the set.
+const struct mf_kernels *mf_kernels_avx2(void);
+const struct mf_kernels *mf_kernels_avx512(void);
+const struct mf_kernels *mf_kernels_avx512bf16(void);
+const struct mf_kernels *mf_kernels_neon(void);
 
 #endif
