@@ -7,6 +7,7 @@
 #include "cholesky.h"
 #include "conjugate_gradient.h"
 #include "rows.h"
+#include "measure.h"
 
 static const struct mf_kernels table = {
     .add_normal_equations = add_normal_equations,
@@ -15,5 +16,12 @@ static const struct mf_kernels table = {
     .add_multiples = add_multiples,
     .solve = solve,
     .conjugate_gradient = conjugate_gradient,
+    .visit_ratings = visit_ratings,
+    .begin_descent = begin_descent,
+    .step_length = step_length,
+    .descend = descend,
+    .reduce_errors = reduce_errors,
     .squared_error = squared_error,
+    .multiply_add = multiply_add,
+    .sum_all = sum_all,
 };

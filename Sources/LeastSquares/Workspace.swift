@@ -24,6 +24,9 @@ struct Scratch: ~Copyable {
         floats = Self.allocate(self.count)
     }
 
+    /// Sets all floats to 0.
+    mutating func clear() { floats.update(repeating: 0, count: count) }
+
     private static func allocate(_ count: Int) -> UnsafeMutablePointer<Float> {
         UnsafeMutableRawPointer.allocate(byteCount: count * MemoryLayout<Float>.stride, alignment: 64)
             .bindMemory(to: Float.self, capacity: count)
@@ -98,9 +101,10 @@ final class Workspace {
         case .conjugateGradient:
             errors.reserve(2 * meetings.count)
             solution.floats.update(from: present, count: configuration.rank)
+            var descent = descent
             error = withUnsafePointer(to: meetings) {
                 kernels.table.pointee.conjugate_gradient(
-                    $0, configuration.conjugateGradientSteps, Float(ridge), errors.floats, vectors.floats, solution.floats)
+                    $0, configuration.conjugateGradientSteps, Float(ridge), errors.floats, &descent)
             }
         case .primal:
             guard solvePrimal(meetings, ridge: ridge) else { return nil }
@@ -111,6 +115,12 @@ final class Workspace {
         }
         // An infinity or a NaN among the factors is one in the sum of their errors too.
         return error.isFinite ? error : nil
+    }
+
+    /// Room for a descent whose solution is ``solution``.
+    private var descent: mf_descent {
+        let g = vectors.floats
+        return mf_descent(x: solution.floats, g: g, p: g + stride, q: g + 2 * stride)
     }
 
     private func solvePrimal(_ meetings: mf_row, ridge: Double) -> Bool {

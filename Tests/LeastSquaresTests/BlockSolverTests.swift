@@ -17,10 +17,13 @@ import Testing
         )
     }
 
-    @Test("gives the same bytes for any number of threads", arguments: [5, 32])
-    func threadsDoNotMatter(rank: Int) throws {
+    @Test("gives the same bytes for any number of threads", arguments: SolverKind.allCases, Precision.allCases)
+    func threadsDoNotMatter(solver: SolverKind, precision: Precision) throws {
+        let rank = 20
         let (ratings, holdout, fixed) = try Self.block(seed: 5, rank: rank)
-        let configuration = SolverConfiguration.exact(rank: rank, scaling: .count)
+        var configuration = SolverConfiguration.exact(rank: rank, scaling: .count)
+        configuration.solver = solver
+        configuration.precision = precision
         let one = try solve(ratings, holdout: holdout, fixed: fixed, configuration: configuration)
         for threads in [2, 3, 7] {
             let many = try solve(ratings, holdout: holdout, fixed: fixed, configuration: configuration, threads: threads)
