@@ -56,8 +56,9 @@ final class Workspace {
     }
 
     /// Solves row `row` of the task.
+    /// - Parameter parts: what works on a long row with all threads; nil for other rows.
     /// - Returns: false when its system is singular or not finite; nothing is written then.
-    func solve(_ row: Int, of task: BlockTask) -> Bool {
+    func solve(_ row: Int, of task: BlockTask, parts: LongRow? = nil) -> Bool {
         let rank = configuration.rank
         let range = task.ratings.range(of: row)
         let ridge = configuration.regularization(ofRowWith: range.count)
@@ -65,7 +66,7 @@ final class Workspace {
         if !range.isEmpty {
             let meetings = decode(range, of: task.ratings, fixed: task.fixed)
             guard
-                let error = solve(meetings, ridge: ridge, from: task.solved.row(task.firstRow + row))
+                let error = solve(meetings, ridge: ridge, from: task.solved.row(task.firstRow + row), parts)
                     ?? solveInDouble(row, of: task, meetings)
             else { return false }
             var square = 0.0
@@ -91,7 +92,9 @@ final class Workspace {
 
     /// Solves in single precision, for ``solution``, which is zero before.
     /// - Returns: the squared error, or nil when single precision does not do.
-    private func solve(_ meetings: mf_row, ridge: Double, from present: UnsafePointer<Float>) -> Double? {
+    private func solve(
+        _ meetings: mf_row, ridge: Double, from present: UnsafePointer<Float>, _ parts: LongRow?
+    ) -> Double? {
         let method = configuration.method(ratingCount: meetings.count)
         // With fewer ratings than factors and nothing added the system is singular, whatever rounding makes of it.
         if method != .conjugateGradient && ridge == 0 && meetings.count < configuration.rank { return nil }
@@ -101,14 +104,10 @@ final class Workspace {
         case .conjugateGradient:
             errors.reserve(2 * meetings.count)
             solution.floats.update(from: present, count: configuration.rank)
-            var descent = descent
-            error = withUnsafePointer(to: meetings) {
-                kernels.table.pointee.conjugate_gradient(
-                    $0, configuration.conjugateGradientSteps, Float(ridge), errors.floats, &descent)
-            }
+            error = descend(meetings, ridge: Float(ridge), parts)
         case .primal:
-            guard solvePrimal(meetings, ridge: ridge) else { return nil }
-            error = squaredError(meetings)
+            guard solvePrimal(meetings, ridge: ridge, parts) else { return nil }
+            error = parts?.squaredError(meetings, solution.floats) ?? squaredError(meetings)
         case .dual:
             guard solveDual(meetings, ridge: ridge) else { return nil }
             error = squaredError(meetings)
@@ -117,20 +116,40 @@ final class Workspace {
         return error.isFinite ? error : nil
     }
 
-    /// Room for a descent whose solution is ``solution``.
-    private var descent: mf_descent {
+    /// Conjugate gradients from ``solution``.
+    /// - Returns: the squared error.
+    private func descend(_ meetings: mf_row, ridge: Float, _ parts: LongRow?) -> Double {
+        let table = kernels.table.pointee
+        let steps = configuration.conjugateGradientSteps
         let g = vectors.floats
-        return mf_descent(x: solution.floats, g: g, p: g + stride, q: g + 2 * stride)
+        var descent = mf_descent(x: solution.floats, g: g, p: g + stride, q: g + 2 * stride)
+        guard let parts else {
+            return withUnsafePointer(to: meetings) { table.conjugate_gradient($0, steps, ridge, errors.floats, &descent) }
+        }
+        // The kernel's own loop, with its visits in parts.
+        let images = errors.floats + meetings.count
+        var error = parts.visit(meetings, mf_visit_residual, descent.x, t: errors.floats, q: descent.q)
+        var square = table.begin_descent(stride, ridge, &descent)
+        for step in 1...steps where square != 0 {
+            let isLast = step == steps
+            let kind = isLast ? mf_visit_image : mf_visit_product
+            let imageSquare = parts.visit(meetings, kind, descent.p, t: images, q: descent.q)
+            let alpha = table.step_length(stride, ridge, square, imageSquare, &descent)
+            square = table.descend(stride, ridge, square, alpha, isLast, &descent)
+            error = table.reduce_errors(errors.floats, images, alpha, meetings.count)
+        }
+        return error
     }
 
-    private func solvePrimal(_ meetings: mf_row, ridge: Double) -> Bool {
+    private func solvePrimal(_ meetings: mf_row, ridge: Double, _ parts: LongRow?) -> Bool {
         let table = kernels.table.pointee
         matrix.floats.update(repeating: 0, count: stride * stride)
-        withUnsafePointer(to: meetings) {
-            switch configuration.precision {
-            case .fp32: table.add_normal_equations($0, panel.floats, matrix.floats, solution.floats)
-            case .bf16: table.add_normal_equations_bf16($0, panel.floats, matrix.floats, solution.floats)
-            }
+        if let parts {
+            parts.addNormalEquations(
+                meetings, precision: configuration.precision, matrix: matrix.floats, right: solution.floats)
+        } else {
+            let add = configuration.precision == .fp32 ? table.add_normal_equations! : table.add_normal_equations_bf16!
+            withUnsafePointer(to: meetings) { add($0, panel.floats, matrix.floats, solution.floats) }
         }
         return table.solve(matrix.floats, stride, configuration.rank, Float(ridge), solution.floats) < 0
     }
