@@ -12,6 +12,7 @@ import Ratings
 public final class BlockSolver {
     private let configuration: SolverConfiguration
     private let workspaces: [Workspace]
+    private let longRow: LongRow
     private var results: [RowResult] = []
     private var chunks: [Int] = []
 
@@ -21,12 +22,14 @@ public final class BlockSolver {
     public init(configuration: SolverConfiguration, kernels: Kernels, threads: Int) throws(Failure) {
         precondition(configuration.rank >= 1 && threads >= 1)
         precondition(configuration.regularization.isFinite && configuration.regularization >= 0)
+        precondition(configuration.conjugateGradientSteps >= 1)
         // Costs are counted as rows x d^3; this bound keeps them, and a matrix's bytes, far from overflow.
         guard configuration.rank <= Self.highestRank, let stride = FactorMatrix.stride(forRank: configuration.rank) else {
             throw Failure(
                 .badData, "rank \(configuration.rank) is more than \(Self.highestRank)", remedy: "lower the rank")
         }
         self.configuration = configuration
+        longRow = LongRow(kernels: kernels, stride: stride, threads: threads)
         workspaces = (0..<threads).map { _ in Workspace(configuration: configuration, kernels: kernels, stride: stride) }
     }
 
@@ -60,7 +63,7 @@ public final class BlockSolver {
         let failedRow = results.withUnsafeMutableBufferPointer { results in
             BlockTask(
                 ratings: ratings, holdout: holdout, firstRow: rows.lowerBound, solved: solved, fixed: fixed,
-                output: output, results: results, chunks: chunks, workspaces: workspaces
+                output: output, results: results, chunks: chunks, workspaces: workspaces, longRow: longRow
             ).run()
         }
         if let failedRow {
@@ -85,16 +88,21 @@ public final class BlockSolver {
         let chunksPerThread = 16
         let rank = configuration.rank
         // In units of d^2; the highest rank and any number of ratings in memory stay below 2^63.
-        let total = ratings.count + ratings.rowCount * rank
+        func cost(_ row: Int) -> Int {
+            let count = ratings.range(of: row).count
+            // The long rows have been solved by then.
+            return count < LongRow.leastRatingCount ? count + rank : 0
+        }
+        let total = (0..<ratings.rowCount).reduce(0) { $0 + cost($1) }
         let share = max(total / (workspaces.count * chunksPerThread), 1)
         chunks.removeAll(keepingCapacity: true)
         chunks.append(0)
-        var cost = 0
+        var reached = 0
         for row in 0..<ratings.rowCount {
-            cost += ratings.range(of: row).count + rank
-            if cost >= share || row == ratings.rowCount - 1 {
+            reached += cost(row)
+            if reached >= share || row == ratings.rowCount - 1 {
                 chunks.append(row + 1)
-                cost = 0
+                reached = 0
             }
         }
     }

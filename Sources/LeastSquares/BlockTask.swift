@@ -1,7 +1,6 @@
-// Why: everything that the threads share while a block is solved is in one object, so that there is one place where
-// the compiler takes our word that they do not disturb each other.
+// Why: the threads that solve a block share its ratings, take runs of rows from one counter, and write the factors and
+// the sums of the rows they took, which no other thread touches.
 
-import Dispatch
 import Ratings
 import Synchronization
 
@@ -13,10 +12,7 @@ struct RowResult {
 }
 
 /// One block being solved.
-final class BlockTask: @unchecked Sendable {
-    // Unchecked: the threads only read what is here, but for `output` and `results`, of which each writes no other
-    // elements than those of the rows that it took from the counter, and a row is taken once; and for the
-    // workspaces, of which each uses its own.
+final class BlockTask {
     let ratings: CompressedRows
     let holdout: CompressedRows?
     /// The number of the block's row 0 in ``solved``.
@@ -29,13 +25,14 @@ final class BlockTask: @unchecked Sendable {
     /// Where each run of rows begins that a thread takes at once; the last is the number of rows.
     private let chunks: [Int]
     private let workspaces: [Workspace]
+    private let longRow: LongRow
     private let nextChunk = Atomic<Int>(0)
     private let firstFailedRow = Atomic<Int>(Int.max)
 
     init(
         ratings: CompressedRows, holdout: CompressedRows?, firstRow: Int, solved: FactorMatrix, fixed: FactorMatrix,
         output: UnsafeMutablePointer<Float>, results: UnsafeMutableBufferPointer<RowResult>, chunks: [Int],
-        workspaces: [Workspace]
+        workspaces: [Workspace], longRow: LongRow
     ) {
         self.ratings = ratings
         self.holdout = holdout
@@ -46,29 +43,32 @@ final class BlockTask: @unchecked Sendable {
         self.results = results
         self.chunks = chunks
         self.workspaces = workspaces
+        self.longRow = longRow
     }
 
-    /// Solves every row.
+    /// Solves every row, the long ones by all threads together and first.
     /// - Returns: the first row that could not be solved. All rows are tried, so it is the same in every run.
     func run() -> Int? {
-        // concurrentPerform returns when all threads have, which orders their writes before what follows.
-        if workspaces.count == 1 || chunks.count <= 2 {
-            work(thread: 0)
-        } else {
-            DispatchQueue.concurrentPerform(iterations: workspaces.count) { self.work(thread: $0) }
-        }
+        for row in 0..<ratings.rowCount where isLong(row) { solve(row, by: workspaces[0], parts: longRow) }
+        // With one chunk there is nothing to share.
+        performConcurrently(chunks.count <= 2 ? 1 : workspaces.count) { work(thread: $0) }
         let row = firstFailedRow.load(ordering: .relaxed)
         return row == Int.max ? nil : row
     }
 
+    private func isLong(_ row: Int) -> Bool { ratings.range(of: row).count >= LongRow.leastRatingCount }
+
     private func work(thread: Int) {
-        let workspace = workspaces[thread]
         while true {
             let chunk = nextChunk.wrappingAdd(1, ordering: .relaxed).oldValue
             guard chunk < chunks.count - 1 else { return }
-            for row in chunks[chunk]..<chunks[chunk + 1] where !workspace.solve(row, of: self) {
-                firstFailedRow.min(row, ordering: .relaxed)
+            for row in chunks[chunk]..<chunks[chunk + 1] where !isLong(row) {
+                solve(row, by: workspaces[thread], parts: nil)
             }
         }
+    }
+
+    private func solve(_ row: Int, by workspace: Workspace, parts: LongRow?) {
+        if !workspace.solve(row, of: self, parts: parts) { firstFailedRow.min(row, ordering: .relaxed) }
     }
 }

@@ -8,6 +8,14 @@ import Failures
 public enum KernelLevel: String, Sendable, Hashable, Codable, CaseIterable, Comparable {
     /// Plain C for the baseline of the architecture.
     case portable
+    /// 64-bit ARM.
+    case neon
+    /// x86-64 with AVX2 and fused multiply-add.
+    case avx2
+    /// x86-64 with AVX-512 F, BW, DQ and VL.
+    case avx512
+    /// AVX-512 with dot products of bfloat16 pairs.
+    case avx512bf16
 
     /// The levels that this machine has, lowest first; never empty.
     public static var available: [KernelLevel] { allCases.filter { $0.table != nil } }
@@ -19,6 +27,10 @@ public enum KernelLevel: String, Sendable, Hashable, Codable, CaseIterable, Comp
     fileprivate var table: UnsafePointer<mf_kernels>? {
         switch self {
         case .portable: mf_kernels_portable()
+        case .neon: mf_kernels_neon()
+        case .avx2: mf_kernels_avx2()
+        case .avx512: mf_kernels_avx512()
+        case .avx512bf16: mf_kernels_avx512bf16()
         }
     }
 }

@@ -11,8 +11,20 @@ public enum RegularizationScaling: String, Sendable, Hashable, Codable, CaseIter
 
 /// How a row's ridge system is solved.
 public enum SolverKind: String, Sendable, Hashable, Codable, CaseIterable {
+    /// Whichever of the others is faster for the row at the same quality: see ``RowMethod``.
+    case auto
     /// Normal equations by Cholesky.
     case exact
+    /// Steps of conjugate gradients from the row's present factors (Takacs et al. 2011).
+    case cg
+}
+
+/// How the products of factors are computed that make up a Gram matrix.
+public enum Precision: String, Sendable, Hashable, Codable, CaseIterable {
+    /// In single precision.
+    case fp32
+    /// With the factors rounded to bfloat16, summed in single precision. Everything else stays in single precision.
+    case bf16
 }
 
 /// What determines a row's solution beside its ratings and the fixed factors.
@@ -23,16 +35,22 @@ public struct SolverConfiguration: Sendable, Hashable, Codable {
     public var regularization: Double
     public var scaling: RegularizationScaling
     public var solver: SolverKind
+    public var precision: Precision
+    /// Steps of conjugate gradients for the rows solved so, 1 or more.
+    public var conjugateGradientSteps: Int
     /// Subtracted from every rating before the fit; the mean when the model is centred, else 0.
     public var intercept: Float
 
     public init(
-        rank: Int, regularization: Double, scaling: RegularizationScaling, solver: SolverKind, intercept: Float
+        rank: Int, regularization: Double, scaling: RegularizationScaling, solver: SolverKind,
+        precision: Precision = .fp32, conjugateGradientSteps: Int = 3, intercept: Float
     ) {
         self.rank = rank
         self.regularization = regularization
         self.scaling = scaling
         self.solver = solver
+        self.precision = precision
+        self.conjugateGradientSteps = conjugateGradientSteps
         self.intercept = intercept
     }
 

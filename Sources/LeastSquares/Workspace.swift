@@ -24,6 +24,9 @@ struct Scratch: ~Copyable {
         floats = Self.allocate(self.count)
     }
 
+    /// Sets all floats to 0.
+    mutating func clear() { floats.update(repeating: 0, count: count) }
+
     private static func allocate(_ count: Int) -> UnsafeMutablePointer<Float> {
         UnsafeMutableRawPointer.allocate(byteCount: count * MemoryLayout<Float>.stride, alignment: 64)
             .bindMemory(to: Float.self, capacity: count)
@@ -36,8 +39,10 @@ final class Workspace {
     private let configuration: SolverConfiguration
     private let stride: Int
     private var values = Scratch(count: 0)
+    private var errors = Scratch(count: 0)
     private var panel: Scratch
     private var matrix: Scratch
+    private var vectors: Scratch
     private var solution: Scratch
 
     init(configuration: SolverConfiguration, kernels: Kernels, stride: Int) {
@@ -46,30 +51,33 @@ final class Workspace {
         self.stride = stride
         panel = Scratch(count: MF_PANEL_ROWS * stride)
         matrix = Scratch(count: stride * stride)
+        vectors = Scratch(count: 3 * stride)
         solution = Scratch(count: stride)
     }
 
     /// Solves row `row` of the task.
+    /// - Parameter parts: what works on a long row with all threads; nil for other rows.
     /// - Returns: false when its system is singular or not finite; nothing is written then.
-    func solve(_ row: Int, of task: BlockTask) -> Bool {
+    func solve(_ row: Int, of task: BlockTask, parts: LongRow? = nil) -> Bool {
         let rank = configuration.rank
         let range = task.ratings.range(of: row)
-        let output = task.output + row * rank
-        if range.isEmpty {
-            output.update(repeating: 0, count: rank)
-        } else {
+        let ridge = configuration.regularization(ofRowWith: range.count)
+        solution.floats.update(repeating: 0, count: stride)
+        if !range.isEmpty {
             let meetings = decode(range, of: task.ratings, fixed: task.fixed)
-            let ridge = configuration.regularization(ofRowWith: range.count)
-            guard solveExactly(meetings, ridge: ridge) || solveInDouble(row, of: task) else { return false }
-            let squaredError = withUnsafePointer(to: meetings) { kernels.table.pointee.squared_error($0, solution.floats) }
+            guard
+                let error = solve(meetings, ridge: ridge, from: task.solved.row(task.firstRow + row), parts)
+                    ?? solveInDouble(row, of: task, meetings)
+            else { return false }
             var square = 0.0
             for index in 0..<rank { square += Double(solution.floats[index]) * Double(solution.floats[index]) }
-            guard squaredError.isFinite, square.isFinite else { return false }
-            task.results[row].squaredError = squaredError
-            task.results[row].penalty = square == 0 ? 0 : ridge * square
-            output.update(from: solution.floats, count: rank)
+            task.results[row].squaredError = error
+            task.results[row].penalty = ridge * square
         }
-        if let holdout = task.holdout { task.results[row].holdoutSquaredError = squaredError(row, of: holdout, task) }
+        (task.output + row * rank).update(from: solution.floats, count: rank)
+        if let holdout = task.holdout, case let range = holdout.range(of: row), !range.isEmpty {
+            task.results[row].holdoutSquaredError = squaredError(decode(range, of: holdout, fixed: task.fixed))
+        }
         return true
     }
 
@@ -78,40 +86,101 @@ final class Workspace {
         values.reserve(range.count)
         ratings.values.decode(range, minus: configuration.intercept, to: values.floats)
         return mf_row(
-            factors: fixed.start, stride: stride, columns: ratings.columns.elements.baseAddress.map { $0 + range.lowerBound },
+            factors: fixed.start, stride: stride, columns: ratings.columns.elements.baseAddress! + range.lowerBound,
             values: values.floats, count: range.count)
     }
 
-    /// Normal equations by Cholesky.
-    private func solveExactly(_ meetings: mf_row, ridge: Double) -> Bool {
+    /// Solves in single precision, for ``solution``, which is zero before.
+    /// - Returns: the squared error, or nil when single precision does not do.
+    private func solve(
+        _ meetings: mf_row, ridge: Double, from present: UnsafePointer<Float>, _ parts: LongRow?
+    ) -> Double? {
+        let method = configuration.method(ratingCount: meetings.count)
         // With fewer ratings than factors and nothing added the system is singular, whatever rounding makes of it.
-        if ridge == 0 && meetings.count < configuration.rank { return false }
-        let table = kernels.table.pointee
-        matrix.floats.update(repeating: 0, count: stride * stride)
-        solution.floats.update(repeating: 0, count: stride)
-        withUnsafePointer(to: meetings) {
-            table.add_normal_equations($0, panel.floats, matrix.floats, solution.floats)
+        if method != .conjugateGradient && ridge == 0 && meetings.count < configuration.rank { return nil }
+        let error: Double
+        switch method {
+        case .none: return 0
+        case .conjugateGradient:
+            errors.reserve(2 * meetings.count)
+            solution.floats.update(from: present, count: configuration.rank)
+            error = descend(meetings, ridge: Float(ridge), parts)
+        case .primal:
+            guard solvePrimal(meetings, ridge: ridge, parts) else { return nil }
+            error = parts?.squaredError(meetings, solution.floats) ?? squaredError(meetings)
+        case .dual:
+            guard solveDual(meetings, ridge: ridge) else { return nil }
+            error = squaredError(meetings)
         }
-        guard table.solve(matrix.floats, stride, configuration.rank, Float(ridge), solution.floats) < 0 else { return false }
-        return (0..<configuration.rank).allSatisfy { solution.floats[$0].isFinite }
+        // An infinity or a NaN among the factors is one in the sum of their errors too.
+        return error.isFinite ? error : nil
     }
 
-    /// The same in double precision, for the rare row that single precision cannot solve. Slow, and takes memory.
-    private func solveInDouble(_ row: Int, of task: BlockTask) -> Bool {
-        if configuration.regularization == 0 && task.ratings.range(of: row).count < configuration.rank { return false }
-        guard let exact = Reference.solution(ofRow: row, of: task.ratings, fixed: task.fixed, configuration: configuration)
-        else { return false }
-        for (index, value) in exact.enumerated() { solution.floats[index] = Float(value) }
+    /// Conjugate gradients from ``solution``.
+    /// - Returns: the squared error.
+    private func descend(_ meetings: mf_row, ridge: Float, _ parts: LongRow?) -> Double {
+        let table = kernels.table.pointee
+        let steps = configuration.conjugateGradientSteps
+        let g = vectors.floats
+        var descent = mf_descent(x: solution.floats, g: g, p: g + stride, q: g + 2 * stride)
+        guard let parts else {
+            return withUnsafePointer(to: meetings) { table.conjugate_gradient($0, steps, ridge, errors.floats, &descent) }
+        }
+        // The kernel's own loop, with its visits in parts.
+        let images = errors.floats + meetings.count
+        var error = parts.visit(meetings, mf_visit_residual, descent.x, t: errors.floats, q: descent.q)
+        var square = table.begin_descent(stride, ridge, &descent)
+        for step in 1...steps where square != 0 {
+            let isLast = step == steps
+            let kind = isLast ? mf_visit_image : mf_visit_product
+            let imageSquare = parts.visit(meetings, kind, descent.p, t: images, q: descent.q)
+            let alpha = table.step_length(stride, ridge, square, imageSquare, &descent)
+            square = table.descend(stride, ridge, square, alpha, isLast, &descent)
+            error = table.reduce_errors(errors.floats, images, alpha, meetings.count)
+        }
+        return error
+    }
+
+    private func solvePrimal(_ meetings: mf_row, ridge: Double, _ parts: LongRow?) -> Bool {
+        let table = kernels.table.pointee
+        matrix.floats.update(repeating: 0, count: stride * stride)
+        if let parts {
+            parts.addNormalEquations(
+                meetings, precision: configuration.precision, matrix: matrix.floats, right: solution.floats)
+        } else {
+            let add = configuration.precision == .fp32 ? table.add_normal_equations! : table.add_normal_equations_bf16!
+            withUnsafePointer(to: meetings) { add($0, panel.floats, matrix.floats, solution.floats) }
+        }
+        return table.solve(matrix.floats, stride, configuration.rank, Float(ridge), solution.floats) < 0
+    }
+
+    private func solveDual(_ meetings: mf_row, ridge: Double) -> Bool {
+        let table = kernels.table.pointee
+        let dualStride = FactorMatrix.stride(forRank: meetings.count)!
+        // The weights take the place of the ratings, and have room in `vectors`: the stride is at most d's.
+        let weights = vectors.floats
+        weights.update(repeating: 0, count: dualStride)
+        weights.update(from: meetings.values, count: meetings.count)
+        withUnsafePointer(to: meetings) { table.set_dual_equations($0, matrix.floats, dualStride) }
+        guard table.solve(matrix.floats, dualStride, meetings.count, Float(ridge), weights) < 0 else { return false }
+        var weighted = meetings
+        weighted.values = UnsafePointer(weights)
+        withUnsafePointer(to: weighted) { table.add_multiples($0, solution.floats) }
         return true
     }
 
-    /// The squared error of row `row` of held-out ratings, with the factors that stand in the output.
-    private func squaredError(_ row: Int, of holdout: CompressedRows, _ task: BlockTask) -> Double {
-        let range = holdout.range(of: row)
-        if range.isEmpty { return 0 }
-        solution.floats.update(repeating: 0, count: stride)
-        solution.floats.update(from: task.output + row * configuration.rank, count: configuration.rank)
-        let meetings = decode(range, of: holdout, fixed: task.fixed)
-        return withUnsafePointer(to: meetings) { kernels.table.pointee.squared_error($0, solution.floats) }
+    /// The primal in double precision, for the rare row that single precision cannot solve. Slow, and takes memory.
+    private func solveInDouble(_ row: Int, of task: BlockTask, _ meetings: mf_row) -> Double? {
+        if configuration.regularization == 0 && meetings.count < configuration.rank { return nil }
+        guard let exact = Reference.solution(ofRow: row, of: task.ratings, fixed: task.fixed, configuration: configuration)
+        else { return nil }
+        for (index, value) in exact.enumerated() { solution.floats[index] = Float(value) }
+        let error = squaredError(meetings)
+        return error.isFinite ? error : nil
+    }
+
+    /// The squared error of ``solution``.
+    private func squaredError(_ meetings: mf_row) -> Double {
+        withUnsafePointer(to: meetings) { kernels.table.pointee.squared_error($0, solution.floats) }
     }
 }

@@ -10,6 +10,7 @@ struct MF: AsyncParsableCommand {
         abstract: "Factorizes rating matrices of any size with alternating least squares.",
         subcommands: [
             ImportCommand.self, TrainCommand.self, EvaluateCommand.self, RecommendCommand.self, InspectCommand.self,
+            BenchCommand.self,
         ])
 
     static func main() async { await runCommand(MF.self) }

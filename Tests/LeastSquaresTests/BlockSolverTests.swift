@@ -17,15 +17,44 @@ import Testing
         )
     }
 
-    @Test("gives the same bytes for any number of threads", arguments: [5, 32])
-    func threadsDoNotMatter(rank: Int) throws {
+    @Test("gives the same bytes for any number of threads", arguments: SolverKind.allCases, Precision.allCases)
+    func threadsDoNotMatter(solver: SolverKind, precision: Precision) throws {
+        let rank = 20
         let (ratings, holdout, fixed) = try Self.block(seed: 5, rank: rank)
-        let configuration = SolverConfiguration.exact(rank: rank, scaling: .count)
+        var configuration = SolverConfiguration.exact(rank: rank, scaling: .count)
+        configuration.solver = solver
+        configuration.precision = precision
         let one = try solve(ratings, holdout: holdout, fixed: fixed, configuration: configuration)
         for threads in [2, 3, 7] {
             let many = try solve(ratings, holdout: holdout, fixed: fixed, configuration: configuration, threads: threads)
             #expect(many.factors.map(\.bitPattern) == one.factors.map(\.bitPattern), "\(threads) threads, seed 5")
             #expect(many.sums == one.sums, "\(threads) threads, seed 5")
+        }
+    }
+
+    @Test("a row so long that threads share it gives the same bytes for any number of them, and the right ones",
+        arguments: SolverKind.allCases, Precision.allCases)
+    func longRows(solver: SolverKind, precision: Precision) throws {
+        var generator = SeededGenerator(seed: 13)
+        let counts = [20_000, 30, 16_384, 16_383]
+        let fixed = try FactorMatrix.random(rowCount: 21_000, rank: 18, using: &generator)
+        let ratings = CompressedRows.random(counts: counts, columnCount: 21_000, using: &generator)
+        var configuration = SolverConfiguration.exact(rank: 18, scaling: .count)
+        configuration.solver = solver
+        configuration.precision = precision
+        configuration.conjugateGradientSteps = 20
+        let one = try solve(ratings, fixed: fixed, configuration: configuration)
+        for threads in [2, 3, 9] {
+            let many = try solve(ratings, fixed: fixed, configuration: configuration, threads: threads)
+            #expect(many.factors.map(\.bitPattern) == one.factors.map(\.bitPattern), "\(threads) threads, seed 13")
+            #expect(many.sums == one.sums, "\(threads) threads, seed 13")
+        }
+        for row in 0..<counts.count {
+            let exact = try #require(Reference.solution(ofRow: row, of: ratings, fixed: fixed, configuration: configuration))
+            let distance = ExactSolverTests.norm(zip(exact, one.factors[row * 18..<(row + 1) * 18]).map { $0 - Double($1) })
+            // Factors rounded to bfloat16 move A by up to 2^-8 of itself, and x by that times its condition number,
+            // at most 40 here.
+            #expect(distance <= (precision == .bf16 ? 0.15 : 1e-4) * ExactSolverTests.norm(exact), "row \(row), seed 13")
         }
     }
 

@@ -10,6 +10,7 @@
 #ifndef CKERNELS_H
 #define CKERNELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,22 +34,87 @@ struct mf_row {
     size_t count;
 };
 
+/// What a visit to the factors that a row meets is for.
+enum mf_visit {
+    /// t = values - F p, q = F't
+    mf_visit_residual,
+    /// t = F p, q = F't
+    mf_visit_product,
+    /// t = F p
+    mf_visit_image,
+};
+
+/// Where a descent by conjugate gradients stands: D floats each.
+struct mf_descent {
+    /// The solution so far.
+    float *x;
+    /// The residual of the equations.
+    float *g;
+    /// The direction.
+    float *p;
+    /// What the last visit left.
+    float *q;
+};
+
 /// One instruction set's functions. All pointers to floats are 64-byte aligned unless they say otherwise.
 struct mf_kernels {
     /// matrix += F'F and right += F'values, F being the factors that `row` meets; both in single precision.
     /// `panel` is room for MF_PANEL_ROWS * D floats.
     void (*add_normal_equations)(const struct mf_row *row, float *panel, float *matrix, float *right);
 
+    /// The same with the factors rounded to bfloat16 for the matrix alone.
+    void (*add_normal_equations_bf16)(const struct mf_row *row, float *panel, float *matrix, float *right);
+
+    /// matrix = F F', one row a rating: `matrix_stride` is the row's count rounded up to a multiple of MF_LANES, and
+    /// what is beyond the count is 0.
+    void (*set_dual_equations)(const struct mf_row *row, float *matrix, size_t matrix_stride);
+
+    /// x += F'values.
+    void (*add_multiples)(const struct mf_row *row, float *x);
+
     /// Adds `ridge` to the first `rank` diagonal elements, replaces the matrix with its triangular factor U, and
     /// `right` with the solution. The padding of the solution is 0.
     /// Returns -1, or the first row whose pivot is not finite or is lost in rounding; `right` is then undefined.
     ptrdiff_t (*solve)(float *matrix, size_t stride, size_t rank, float ridge, float *right);
 
+    /// Moves x by `steps` steps of conjugate gradients towards the solution of (F'F + ridge I) x = F'values.
+    /// `errors` is room for 2 * count floats of any alignment.
+    /// Returns the sum of squared errors that x then has; not finite when the input was not.
+    double (*conjugate_gradient)(
+        const struct mf_row *row, size_t steps, float ridge, float *errors, struct mf_descent *at);
+
+    // The parts of the same, for a row that is visited in segments by several threads: t and the square of a visit are
+    // the segments' one after another, q is the sum of theirs.
+
+    /// Visits all ratings; returns the sum of the squares of t. q is not written for an image.
+    double (*visit_ratings)(const struct mf_row *row, enum mf_visit kind, const float *p, float *t, float *q);
+    /// After the visit for the residual: sets g and p. Returns g.g, which is 0 at the solution.
+    float (*begin_descent)(size_t stride, float ridge, struct mf_descent *at);
+    /// After the visit for the product or, in the last step, for the image of p: alpha.
+    float (*step_length)(size_t stride, float ridge, float square, double image_square, const struct mf_descent *at);
+    /// Moves x by alpha p and, unless this is the last step, g and p to the next step. Returns g.g.
+    float (*descend)(size_t stride, float ridge, float square, float alpha, bool last, struct mf_descent *at);
+    /// errors -= alpha * images. Returns the sum of their squares.
+    double (*reduce_errors)(float *errors, const float *images, float alpha, size_t count);
+
     /// The sum over the ratings of (value - f . x)^2: dot products in single precision, their errors in double.
     double (*squared_error)(const struct mf_row *row, const float *x);
+
+    /// Multiply-adds from and to registers, for measuring the peak. Returns how many operations that were, a
+    /// multiply-add being two. `sink` is one vector of zeros, and takes what keeps the compiler honest.
+    size_t (*multiply_add)(size_t rounds, float *sink);
+
+    /// The sum of `count` floats, a multiple of 128, for measuring the bandwidth of memory.
+    float (*sum_all)(const float *a, size_t count);
 };
 
-/// Plain C that any compiler can build.
+/// The baseline of any architecture.
 const struct mf_kernels *mf_kernels_portable(void);
+
+// The rest are NULL on machines that lack the set.
+const struct mf_kernels *mf_kernels_avx2(void);
+const struct mf_kernels *mf_kernels_avx512(void);
+const struct mf_kernels *mf_kernels_avx512bf16(void);
+const struct mf_kernels *mf_kernels_neon(void);
 
 #endif

@@ -1,0 +1,35 @@
+// Why: rows with few ratings and rows with many are solved fastest in different ways. The choice depends on the
+// configuration and the row's number of ratings alone, never on the machine or on what else is being solved, because
+// different ways round differently and a block must give the same bytes wherever it is solved.
+
+/// How one row is solved.
+package enum RowMethod: Sendable, Hashable {
+    /// No ratings: zeros.
+    case none
+    /// (F'F + lambda I) x = F'r by Cholesky: n d^2 + d^3 / 3 operations.
+    case primal
+    /// (FF' + lambda I) a = r, x = F'a: n^2 d + n^3 / 3 operations; the same x (Pilaszy & Tikk 2009).
+    case dual
+    /// Conjugate gradients from the present factors: 4 n d operations a step.
+    case conjugateGradient
+}
+
+extension SolverConfiguration {
+    /// How a row with `count` ratings is solved.
+    package func method(ratingCount count: Int) -> RowMethod {
+        if count == 0 { return .none }
+        switch solver {
+        case .exact: return exactMethod(ratingCount: count)
+        case .cg: return .conjugateGradient
+        case .auto: return rank <= Self.highestRankSolvedExactly ? exactMethod(ratingCount: count) : .conjugateGradient
+        }
+    }
+
+    /// Up to here a Gram matrix is at most a vector wide, and costs no more than a step of conjugate gradients.
+    private static let highestRankSolvedExactly = 16
+
+    /// The dual system is the smaller one, and its matrix is computed at a lower rate.
+    private func exactMethod(ratingCount count: Int) -> RowMethod {
+        count < rank / 2 ? .dual : .primal
+    }
+}

@@ -1,0 +1,141 @@
+// Why: what the solver itself takes, without processes and sockets: the figure that the time of a sweep in a cluster is
+// held against.
+
+import ArgumentParser
+import CommandSupport
+import Failures
+import Foundation
+import LeastSquares
+import Ratings
+import Training
+
+struct BenchHalfStep: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "half-step",
+        abstract: "Times both half-steps in this process, sweep by sweep.",
+        discussion: """
+            Examples:
+              mf bench half-step --ratings store --rank 64
+              mf bench half-step --generate 138000x27000x20000000 --rank 64 --solver exact --precision bf16
+            """)
+
+    @Option(help: ArgumentHelp("A rating store.", valueName: "store"))
+    var ratings: String?
+
+    @Option(help: ArgumentHelp("Generated ratings with the marginals of Netflix's.", valueName: "users x items x ratings"))
+    var generate: String?
+
+    @OptionGroup var solver: BenchSolverOptions
+
+    @Option(help: ArgumentHelp("Sweeps to run; the first starts from random factors.", valueName: "n"))
+    var sweeps = 4
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func validate() throws {
+        if (ratings == nil) == (generate == nil) { throw ValidationError("Give either --ratings or --generate.") }
+        if let generate, SyntheticSize(generate) == nil {
+            throw ValidationError("--generate takes USERSxITEMSxRATINGS, with at most a third of the cells rated.")
+        }
+        if sweeps < 1 { throw ValidationError("--sweeps must be 1 or more.") }
+    }
+
+    func run() throws {
+        let (training, holdout) = try load()
+        let kernels = try solver.chosenKernels()
+        var sum = 0.0
+        for row in 0..<training.userCount { sum += training.byUser.sum(ofRow: row) }
+        let configuration = solver.configuration(intercept: Float(sum / Double(max(training.count, 1))))
+        var report = HalfStepReport(
+            kernels: kernels.level.rawValue, threads: solver.threads, rank: solver.rank, ratings: training.count,
+            users: training.userCount, items: training.itemCount,
+            peakGigaflops: KernelMeasurement(kernels: kernels).peakOperationsPerSecond() * Double(solver.threads) / 1e9)
+        if !json { print(report.heading) }
+        var trainer = try InProcessTrainer(
+            training: training, holdout: holdout, configuration: configuration, kernels: kernels, threads: solver.threads)
+        for _ in 0..<sweeps {
+            let sweep = try trainer.sweep()
+            report.sweeps.append(sweep)
+            if !json { print(sweep.line) }
+        }
+        report.summarize()
+        if json { try printJSON(report) } else { print(report.summary) }
+    }
+
+    private func load() throws -> (RatingMatrix, RatingMatrix?) {
+        if let ratings {
+            let store = try RatingStore.open(ratings)
+            return (store.ratings, store.holdout)
+        }
+        let synthetic = SyntheticRatings(SyntheticSize(generate!)!, seed: 1)
+        return (synthetic.training, synthetic.holdout)
+    }
+}
+
+/// Both half-steps in turn, in this process, over the blocks that a job would have.
+private struct InProcessTrainer {
+    let training: RatingMatrix
+    let holdout: RatingMatrix?
+    let configuration: SolverConfiguration
+    let users: FactorMatrix
+    let items: FactorMatrix
+    let solver: BlockSolver
+
+    init(
+        training: RatingMatrix, holdout: RatingMatrix?, configuration: SolverConfiguration, kernels: Kernels, threads: Int
+    ) throws(Failure) {
+        self.training = training
+        self.holdout = holdout
+        self.configuration = configuration
+        users = try FactorMatrix(rowCount: training.userCount, rank: configuration.rank)
+        items = try FactorMatrix(rowCount: training.itemCount, rank: configuration.rank)
+        solver = try BlockSolver(configuration: configuration, kernels: kernels, threads: threads)
+        var initial = [Float](repeating: 0, count: training.itemCount * configuration.rank)
+        InitialFactors(seed: 1, rank: configuration.rank).write(side: .item, rows: 0..<training.itemCount, to: &initial)
+        items.setRows(0..<training.itemCount, from: initial)
+    }
+
+    mutating func sweep() throws(Failure) -> HalfStepReport.Sweep {
+        let (userSums, userSeconds) = try halfStep(.user)
+        let (itemSums, itemSeconds) = try halfStep(.item)
+        return HalfStepReport.Sweep(
+            userSeconds: userSeconds, itemSeconds: itemSeconds,
+            objective: itemSums.squaredError + itemSums.penalty + userSums.penalty,
+            trainRMSE: (itemSums.squaredError / Double(max(itemSums.ratingCount, 1))).squareRoot(),
+            validationRMSE: itemSums.holdoutCount == 0
+                ? nil : (itemSums.holdoutSquaredError / Double(itemSums.holdoutCount)).squareRoot())
+    }
+
+    private func halfStep(_ side: Side) throws(Failure) -> (BlockSums, Double) {
+        let ratings = side == .user ? training.byUser : training.byItem
+        // As in a job, the held-out errors are taken once a sweep, after its second half-step.
+        let held = side == .user ? nil : holdout?.byItem
+        let (solved, fixed) = side == .user ? (users, items) : (items, users)
+        let plan = BlockPlan(rowOffsets: ratings.offsets.elements, rank: configuration.rank)
+        let longest = (0..<plan.count).map { plan.rows($0).count }.max() ?? 0
+        var output = [Float](repeating: 0, count: longest * configuration.rank)
+        var sums = BlockSums.zero
+        let start = ContinuousClock.now
+        for block in 0..<plan.count {
+            let rows = plan.rows(block)
+            sums = sums + (try solver.solve(
+                ratings.slice(rows), holdout: held?.slice(rows), rows: rows, side: side, solved: solved, fixed: fixed,
+                into: &output))
+            solved.setRows(rows, from: output)
+        }
+        return (sums, start.duration(to: .now) / .seconds(1))
+    }
+}
+
+extension CompressedRows {
+    /// The sum of a row's ratings.
+    fileprivate func sum(ofRow row: Int) -> Double {
+        let range = range(of: row)
+        let decoded = [Float](unsafeUninitializedCapacity: range.count) { buffer, count in
+            if let start = buffer.baseAddress { values.decode(range, minus: 0, to: start) }
+            count = range.count
+        }
+        return decoded.reduce(0) { $0 + Double($1) }
+    }
+}

@@ -1,0 +1,138 @@
+// Why: the NEON kernels must be right before anyone has such a machine at hand. This compares a level's kernels with
+// the same equations in double precision; the bounds are those of Tests/LeastSquaresTests/ExactSolverTests.swift.
+// It is built by a cross compiler and run under an emulator, so it needs nothing but the C library.
+
+#include "CKernels.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIXED_ROWS = 600, STEPS = 60 };
+
+static uint64_t state = 1;
+
+/// SplitMix64, scaled to [-1, 1).
+static double uniform(void) {
+    state += 0x9E3779B97F4A7C15;
+    uint64_t bits = state;
+    bits = (bits ^ (bits >> 30)) * 0xBF58476D1CE4E5B9;
+    bits = (bits ^ (bits >> 27)) * 0x94D049BB133111EB;
+    return (double)((bits ^ (bits >> 31)) >> 11) * 0x1p-52 - 1;
+}
+
+static float *floats(size_t count) {
+    float *memory = aligned_alloc(64, (count * sizeof(float) + 63) / 64 * 64);
+    if (memory == NULL) abort();
+    memset(memory, 0, (count * sizeof(float) + 63) / 64 * 64);
+    return memory;
+}
+
+/// |r - F x|^2.
+static double errors_of(const struct mf_row *row, size_t d, const float *x) {
+    double total = 0;
+    for (size_t k = 0; k < row->count; k++) {
+        double error = row->values[k];
+        for (size_t j = 0; j < d; j++) error -= (double)row->factors[row->columns[k] * row->stride + j] * x[j];
+        total += error * error;
+    }
+    return total;
+}
+
+/// The norm of b - (F'F + ridge I) x.
+static double residual_of(const struct mf_row *row, size_t d, double ridge, const float *x) {
+    double *left = calloc(d, sizeof(double)), total = 0;
+    if (left == NULL) abort();
+    for (size_t k = 0; k < row->count; k++) {
+        const float *f = row->factors + row->columns[k] * row->stride;
+        double error = row->values[k];
+        for (size_t j = 0; j < d; j++) error -= (double)f[j] * x[j];
+        for (size_t j = 0; j < d; j++) left[j] += error * f[j];
+    }
+    for (size_t j = 0; j < d; j++) total += (left[j] - ridge * x[j]) * (left[j] - ridge * x[j]);
+    free(left);
+    return sqrt(total);
+}
+
+static int failures = 0;
+
+static void expect(int holds, const char *what, size_t d, size_t n, double found, double bound) {
+    if (holds) return;
+    failures++;
+    printf("FAILED: %s at d = %zu, n = %zu: %g, bound %g\n", what, d, n, found, bound);
+}
+
+static void check(const struct mf_kernels *kernels, size_t d, size_t n) {
+    const size_t stride = (d + MF_LANES - 1) / MF_LANES * MF_LANES;
+    const size_t dual_stride = (n + MF_LANES - 1) / MF_LANES * MF_LANES, side = stride > dual_stride ? stride : dual_stride;
+    float *factors = floats(FIXED_ROWS * stride), *values = floats(n + 1), *panel = floats(MF_PANEL_ROWS * stride);
+    float *matrix = floats(side * side), *x = floats(side), *errors = floats(2 * n + 1), *vectors = floats(3 * stride);
+    uint32_t *columns = malloc((n + 1) * sizeof(uint32_t));
+    if (columns == NULL) abort();
+    double size = 0, norm = 0, values_square = 0;
+    for (size_t i = 0; i < FIXED_ROWS; i++)
+        for (size_t j = 0; j < d; j++) factors[i * stride + j] = (float)uniform();
+    for (size_t k = 0; k < n; k++) {
+        columns[k] = (uint32_t)(k * FIXED_ROWS / n);
+        values[k] = (float)uniform();
+        values_square += (double)values[k] * values[k];
+        for (size_t j = 0; j < d; j++) size += pow(factors[columns[k] * stride + j], 2);
+    }
+    const double ridge = 0.1 * (double)n + 0.1;
+    size += (double)d * ridge;
+    const struct mf_row row = {factors, stride, columns, values, n};
+
+    for (int bf16 = 0; bf16 < 2; bf16++) {
+        memset(matrix, 0, side * side * sizeof(float));
+        memset(x, 0, side * sizeof(float));
+        (bf16 ? kernels->add_normal_equations_bf16 : kernels->add_normal_equations)(&row, panel, matrix, x);
+        const ptrdiff_t lost = kernels->solve(matrix, stride, d, (float)ridge, x);
+        expect(lost == -1, "pivot", d, n, (double)lost, -1);
+        norm = 0;
+        for (size_t j = 0; j < d; j++) norm += (double)x[j] * x[j];
+        for (size_t j = d; j < stride; j++) expect(x[j] == 0, "padding", d, n, x[j], 0);
+        double bound = (double)(n + 4 * d + 8) * 0x1p-24 * (size * sqrt(norm) + sqrt(size * values_square));
+        if (bf16) bound += 1.01 * 0x1p-8 * size * sqrt(norm);
+        const double residual = residual_of(&row, d, ridge, x);
+        expect(residual <= bound, bf16 ? "bf16 residual" : "residual", d, n, residual, bound);
+        const double error = errors_of(&row, d, x), found = kernels->squared_error(&row, x);
+        expect(fabs(found - error) <= 1e-4 * (error + 1), "squared error", d, n, found, error);
+    }
+
+    // From here on x is held to the residual of single precision, with room for what iteration leaves.
+    const double near = 1e-4 * (size * sqrt(norm) + sqrt(size * values_square) + 1e-6);
+    memset(x, 0, side * sizeof(float));
+    struct mf_descent at = {x, vectors, vectors + stride, vectors + 2 * stride};
+    const double carried = kernels->conjugate_gradient(&row, STEPS, (float)ridge, errors, &at);
+    expect(residual_of(&row, d, ridge, x) <= near, "CG residual", d, n, residual_of(&row, d, ridge, x), near);
+    expect(fabs(carried - errors_of(&row, d, x)) <= 1e-4 * (carried + 1), "CG errors", d, n, carried, errors_of(&row, d, x));
+
+    if (n > 0) {
+        float *weights = floats(dual_stride);
+        memcpy(weights, values, n * sizeof(float));
+        kernels->set_dual_equations(&row, matrix, dual_stride);
+        expect(kernels->solve(matrix, dual_stride, n, (float)ridge, weights) == -1, "dual pivot", d, n, 0, 0);
+        struct mf_row weighted = row;
+        weighted.values = weights;
+        memset(x, 0, side * sizeof(float));
+        kernels->add_multiples(&weighted, x);
+        expect(residual_of(&row, d, ridge, x) <= near, "dual residual", d, n, residual_of(&row, d, ridge, x), near);
+        free(weights);
+    }
+    free(factors); free(values); free(panel); free(matrix); free(x); free(errors); free(vectors); free(columns);
+}
+
+int main(void) {
+    static const size_t ranks[] = {1, 3, 8, 15, 16, 17, 33, 64, 100, 128, 256};
+    static const size_t counts[] = {0, 1, 2, 7, 8, 63, 64, 65, 500};
+    const struct mf_kernels *levels[] = {mf_kernels_portable(), mf_kernels_neon()};
+    static const char *const names[] = {"portable", "neon"};
+    for (int level = 0; level < 2; level++) {
+        if (levels[level] == NULL) continue;
+        for (size_t i = 0; i < sizeof ranks / sizeof *ranks; i++)
+            for (size_t j = 0; j < sizeof counts / sizeof *counts; j++) check(levels[level], ranks[i], counts[j]);
+        printf("%s: checked\n", names[level]);
+    }
+    return failures > 0;
+}
