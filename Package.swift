@@ -55,7 +55,7 @@ let package = Package(
         .target(
             name: "CommandSupport",
             dependencies: [
-                "ClusterRuntime", "ZeroMQ", "Failures", .product(name: "Logging", package: "swift-log"),
+                "ClusterRuntime", "LeastSquares", "ZeroMQ", "Failures", .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(name: "mf-worker", dependencies: ["CommandSupport"]),

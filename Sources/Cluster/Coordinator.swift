@@ -19,6 +19,8 @@ import Training
 public struct CoordinatorSettings: Sendable, Hashable {
     /// The job begins when so many workers have said hello.
     public var minWorkers: Int
+    /// The kernels that the job must run with; nil for the best that all the first workers have.
+    public var kernelLevel: KernelLevel?
     /// A worker that was silent for so long is taken for dead.
     public var silenceTimeout: Duration
     /// Without any worker for so long, the job fails.
@@ -29,10 +31,11 @@ public struct CoordinatorSettings: Sendable, Hashable {
     public var blocksInFlight: Int
 
     public init(
-        minWorkers: Int, silenceTimeout: Duration = .seconds(10), workerTimeout: Duration = .seconds(300),
+        minWorkers: Int, kernelLevel: KernelLevel? = nil, silenceTimeout: Duration = .seconds(10), workerTimeout: Duration = .seconds(300),
         heartbeatInterval: Duration = .seconds(1), blocksInFlight: Int = 3
     ) {
         self.minWorkers = minWorkers
+        self.kernelLevel = kernelLevel
         self.silenceTimeout = silenceTimeout
         self.workerTimeout = workerTimeout
         self.heartbeatInterval = heartbeatInterval
@@ -345,8 +348,10 @@ public struct Coordinator {
     private mutating func beginJob(_ now: Duration) {
         // The best level that all have; every worker has the portable one.
         let common = workers.values.map { Set($0.hello.kernelLevels) }
-        job.kernelLevel = KernelLevel.allCases.filter { level in common.allSatisfy { $0.contains(level.rawValue) } }
-            .max() ?? .portable
+        job.kernelLevel =
+            settings.kernelLevel
+            ?? KernelLevel.allCases.filter { level in common.allSatisfy { $0.contains(level.rawValue) } }.max()
+            ?? .portable
         begin(schedule.begin(), now)
         for id in workers.keys.sorted() { welcome(id, now) }
     }

@@ -74,6 +74,8 @@ extension SolverConfiguration {
         writer.number(regularization)
         writer.text(scaling.rawValue)
         writer.text(solver.rawValue)
+        writer.text(precision.rawValue)
+        writer.integer(UInt32(conjugateGradientSteps))
         writer.number(intercept)
     }
 
@@ -81,7 +83,10 @@ extension SolverConfiguration {
         self.init(
             rank: try reader.count(UInt32.self, in: 1...JobConfiguration.maximumRank),
             regularization: try reader.double(), scaling: try reader.choice(RegularizationScaling.self),
-            solver: try reader.choice(SolverKind.self), intercept: try reader.float())
+            solver: try reader.choice(SolverKind.self), precision: try reader.choice(Precision.self),
+            conjugateGradientSteps: try reader.count(
+                UInt32.self, in: 1...JobConfiguration.maximumConjugateGradientSteps),
+            intercept: try reader.float())
         guard regularization.isFinite, regularization >= 0, intercept.isFinite else {
             throw WireError("the regularization or the intercept is not a number that can be")
         }

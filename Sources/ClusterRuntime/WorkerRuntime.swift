@@ -22,16 +22,20 @@ public final class WorkerRuntime {
         public var coordinatorTimeout: Duration
         /// For people: host and process.
         public var name: String
+        /// The kernels that it may use, of those that this machine has.
+        public var kernelLevels: [KernelLevel]
         /// Whether to map the coordinator's store when it can be opened here.
         public var mayMapStore: Bool
 
         public init(
-            coordinator: Endpoint, threads: Int, coordinatorTimeout: Duration, name: String, mayMapStore: Bool = true
+            coordinator: Endpoint, threads: Int, coordinatorTimeout: Duration, name: String,
+            kernelLevels: [KernelLevel] = KernelLevel.available, mayMapStore: Bool = true
         ) {
             self.coordinator = coordinator
             self.threads = threads
             self.coordinatorTimeout = coordinatorTimeout
             self.name = name
+            self.kernelLevels = kernelLevels
             self.mayMapStore = mayMapStore
         }
     }
@@ -221,6 +225,6 @@ private final class Session {
         try socket.connect(options.coordinator.description)
         solver = SolverThread(waker: waker)
         settings = WorkerSettings(
-            name: options.name, threads: options.threads, kernelLevels: KernelLevel.available.map(\.rawValue))
+            name: options.name, threads: options.threads, kernelLevels: options.kernelLevels.map(\.rawValue))
     }
 }

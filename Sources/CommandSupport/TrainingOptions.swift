@@ -7,6 +7,7 @@ import Training
 
 extension RegularizationScaling: ExpressibleByArgument {}
 extension SolverKind: ExpressibleByArgument {}
+extension Precision: ExpressibleByArgument {}
 
 /// The options that determine a model, and where its ratings and it are.
 public struct TrainingOptions: ParsableArguments {
@@ -25,8 +26,14 @@ public struct TrainingOptions: ParsableArguments {
     @Option(help: "How the regularization of a row grows with its ratings: not at all, or with their count.")
     public var regularizationScaling = JobConfiguration().regularizationScaling
 
-    @Option(help: "How a row is solved.")
+    @Option(help: "How a row is solved; auto chooses for each row the faster of the others.")
     public var solver = JobConfiguration().solver
+
+    @Option(help: "How Gram matrices are computed: bf16 is faster where the processor has it.")
+    public var precision = JobConfiguration().precision
+
+    @Option(help: ArgumentHelp("Steps of conjugate gradients for the rows solved so.", valueName: "n"))
+    public var cgSteps = JobConfiguration().conjugateGradientSteps
 
     @Flag(inversion: .prefixedNo, help: "Subtract the mean of the ratings before the fit.")
     public var center = JobConfiguration().center
@@ -52,7 +59,7 @@ public struct TrainingOptions: ParsableArguments {
     public func configuration() throws(Failure) -> JobConfiguration {
         let configuration = JobConfiguration(
             rank: rank, regularization: regularization, regularizationScaling: regularizationScaling, solver: solver,
-            center: center, sweeps: sweeps, tolerance: tolerance, extrapolate: extrapolate, seed: seed)
+            precision: precision, conjugateGradientSteps: cgSteps, center: center, sweeps: sweeps, tolerance: tolerance, extrapolate: extrapolate, seed: seed)
         try configuration.validate()
         return configuration
     }

@@ -11,6 +11,10 @@ public struct JobConfiguration: Sendable, Hashable, Codable {
     public var regularization: Double
     public var regularizationScaling: RegularizationScaling
     public var solver: SolverKind
+    /// How Gram matrices are computed.
+    public var precision: Precision
+    /// Steps of conjugate gradients for the rows solved so, 1 or more.
+    public var conjugateGradientSteps: Int
     /// Whether the mean of the training ratings is subtracted before the fit.
     public var center: Bool
     /// The most sweeps, 1 or more.
@@ -24,13 +28,15 @@ public struct JobConfiguration: Sendable, Hashable, Codable {
 
     public init(
         rank: Int = 64, regularization: Double = 0.08, regularizationScaling: RegularizationScaling = .count,
-        solver: SolverKind = .exact, center: Bool = true, sweeps: Int = 15, tolerance: Double = 1e-4,
-        extrapolate: Bool = true, seed: UInt64 = 1
+        solver: SolverKind = .auto, precision: Precision = .fp32, conjugateGradientSteps: Int = 3, center: Bool = true,
+        sweeps: Int = 15, tolerance: Double = 1e-4, extrapolate: Bool = true, seed: UInt64 = 1
     ) {
         self.rank = rank
         self.regularization = regularization
         self.regularizationScaling = regularizationScaling
         self.solver = solver
+        self.precision = precision
+        self.conjugateGradientSteps = conjugateGradientSteps
         self.center = center
         self.sweeps = sweeps
         self.tolerance = tolerance
@@ -39,8 +45,9 @@ public struct JobConfiguration: Sendable, Hashable, Codable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case rank, regularization, solver, center, sweeps, tolerance, extrapolate, seed
+        case rank, regularization, solver, precision, center, sweeps, tolerance, extrapolate, seed
         case regularizationScaling = "regularization_scaling"
+        case conjugateGradientSteps = "cg_steps"
     }
 }
 
@@ -49,6 +56,8 @@ extension JobConfiguration {
     public static let maximumRank = 4096
     /// The most sweeps.
     public static let maximumSweeps = 1_000_000
+    /// The most steps of conjugate gradients a row is given.
+    public static let maximumConjugateGradientSteps = 10_000
 
     /// - Throws: a ``Failure`` of kind `usage` that names the first option that is out of its range.
     public func validate() throws(Failure) {
@@ -64,6 +73,10 @@ extension JobConfiguration {
             (1...Self.maximumSweeps).contains(sweeps), "the number of sweeps is \(sweeps)", "sweeps",
             "give 1 to \(Self.maximumSweeps)")
         try require(
+            (1...Self.maximumConjugateGradientSteps).contains(conjugateGradientSteps),
+            "the number of steps is \(conjugateGradientSteps)", "cg-steps",
+            "give 1 to \(Self.maximumConjugateGradientSteps)")
+        try require(
             tolerance >= 0 && tolerance < 1, "the tolerance is \(tolerance)", "tolerance",
             "give a number of 0 or more and less than 1")
     }
@@ -72,6 +85,6 @@ extension JobConfiguration {
     public func solverConfiguration(mean: Double) -> SolverConfiguration {
         SolverConfiguration(
             rank: rank, regularization: regularization, scaling: regularizationScaling, solver: solver,
-            intercept: center ? Float(mean) : 0)
+            precision: precision, conjugateGradientSteps: conjugateGradientSteps, intercept: center ? Float(mean) : 0)
     }
 }

@@ -35,6 +35,8 @@ struct CoordinatorCommand: AsyncParsableCommand {
     @Flag(help: "Listen where other machines can connect, although nothing authenticates them.")
     var insecure = false
 
+    @OptionGroup var kernels: KernelOptions
+
     @OptionGroup var logging: LoggingOptions
 
     static func main() async { await runCommand(CoordinatorCommand.self) }
@@ -46,7 +48,8 @@ struct CoordinatorCommand: AsyncParsableCommand {
         let run = try TrainingRun(training)
         let options = CoordinatorRuntime.Options(
             listen: try Endpoint(listen), isInsecure: insecure,
-            settings: CoordinatorSettings(minWorkers: minWorkers, workerTimeout: .seconds(workerTimeout)))
+            settings: CoordinatorSettings(
+                minWorkers: minWorkers, kernelLevel: try kernels.level(), workerTimeout: .seconds(workerTimeout)))
         if insecure { logger.warning("--insecure: whoever can connect to \(listen) can take part in this job") }
         let stop = try StopRequest()
         let trap = SignalTrap { stop.stop(reason: $0) }

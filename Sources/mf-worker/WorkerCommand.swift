@@ -5,6 +5,7 @@ import ClusterRuntime
 import CommandSupport
 import Failures
 import Foundation
+import LeastSquares
 import ZeroMQ
 
 @main
@@ -32,6 +33,8 @@ struct WorkerCommand: AsyncParsableCommand {
     @Flag(inversion: .prefixedNo, help: "Map the coordinator's store where it can be opened here.")
     var mapStore = true
 
+    @OptionGroup var kernels: KernelOptions
+
     @OptionGroup var logging: LoggingOptions
 
     static func main() async { await runCommand(WorkerCommand.self) }
@@ -46,6 +49,7 @@ struct WorkerCommand: AsyncParsableCommand {
             coordinator: try Endpoint(coordinator), threads: threads,
             coordinatorTimeout: .seconds(coordinatorTimeout),
             name: "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)",
+            kernelLevels: try kernels.level().map { level in [try Kernels(level: level).level] } ?? KernelLevel.available,
             mayMapStore: mapStore)
         let ending = try await onDedicatedThread(named: "worker") { () throws(Failure) in
             try Context.use { context throws(Failure) in

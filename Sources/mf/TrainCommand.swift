@@ -6,6 +6,7 @@ import ClusterRuntime
 import CommandSupport
 import Failures
 import Foundation
+import LeastSquares
 import Logging
 
 struct TrainCommand: AsyncParsableCommand {
@@ -25,6 +26,8 @@ struct TrainCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Threads of each worker; the cores divided among the workers by default.", valueName: "n"))
     var threads: Int?
 
+    @OptionGroup var kernels: KernelOptions
+
     @OptionGroup var logging: LoggingOptions
 
     func run() async throws {
@@ -33,13 +36,15 @@ struct TrainCommand: AsyncParsableCommand {
         let threads = threads ?? max(1, cores / workers)
         try requireCount(threads, atMost: Limits.threadCount, option: "--threads")
         let logger = logging.makeLogger("mf")
+        let level = try kernels.level()
+        if let level { _ = try Kernels(level: level) }
         let run = try TrainingRun(training)
         let stop = try StopRequest()
         let trap = SignalTrap { stop.stop(reason: $0) }
         let folder = try EndpointFolder()
         let options = CoordinatorRuntime.Options(
             listen: try Endpoint("ipc://\(folder.path)/coordinator"),
-            settings: CoordinatorSettings(minWorkers: workers))
+            settings: CoordinatorSettings(minWorkers: workers, kernelLevel: level))
         let processes = try WorkerProcesses(
             count: workers, threads: threads, endpoint: options.listen, logLevel: logging.logLevel)
         do {
