@@ -2,12 +2,7 @@
 
 import ArgumentParser
 import Failures
-import LeastSquares
 import Training
-
-extension RegularizationScaling: ExpressibleByArgument {}
-extension SolverKind: ExpressibleByArgument {}
-extension Precision: ExpressibleByArgument {}
 
 /// The options that determine a model, and where its ratings and it are.
 public struct TrainingOptions: ParsableArguments {
@@ -17,23 +12,7 @@ public struct TrainingOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Where to put the model; an older model there is replaced.", valueName: "dir"))
     public var model: String
 
-    @Option(help: ArgumentHelp("Factors of each user and item.", valueName: "d"))
-    public var rank = JobConfiguration().rank
-
-    @Option(help: ArgumentHelp("Weight of the factors' squares in the objective.", valueName: "lambda"))
-    public var regularization = JobConfiguration().regularization
-
-    @Option(help: "How the regularization of a row grows with its ratings: not at all, or with their count.")
-    public var regularizationScaling = JobConfiguration().regularizationScaling
-
-    @Option(help: "How a row is solved; auto chooses for each row the faster of the others.")
-    public var solver = JobConfiguration().solver
-
-    @Option(help: "How Gram matrices are computed: bf16 is faster where the processor has it.")
-    public var precision = JobConfiguration().precision
-
-    @Option(help: ArgumentHelp("Steps of conjugate gradients for the rows solved so.", valueName: "n"))
-    public var cgSteps = JobConfiguration().conjugateGradientSteps
+    @OptionGroup public var solver: SolverOptions
 
     @Flag(inversion: .prefixedNo, help: "Subtract the mean of the ratings before the fit.")
     public var center = JobConfiguration().center
@@ -57,9 +36,13 @@ public struct TrainingOptions: ParsableArguments {
 
     /// - Throws: a ``Failure`` of kind `usage`.
     public func configuration() throws(Failure) -> JobConfiguration {
-        let configuration = JobConfiguration(
-            rank: rank, regularization: regularization, regularizationScaling: regularizationScaling, solver: solver,
-            precision: precision, conjugateGradientSteps: cgSteps, center: center, sweeps: sweeps, tolerance: tolerance, extrapolate: extrapolate, seed: seed)
+        var configuration = JobConfiguration()
+        solver.apply(to: &configuration)
+        configuration.center = center
+        configuration.sweeps = sweeps
+        configuration.tolerance = tolerance
+        configuration.extrapolate = extrapolate
+        configuration.seed = seed
         try configuration.validate()
         return configuration
     }

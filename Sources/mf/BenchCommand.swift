@@ -1,14 +1,12 @@
 // Why: the speed of this machine, of its kernels and of the solver, by commands that anyone can run again.
 
 import ArgumentParser
+import Cluster
 import CommandSupport
 import Failures
 import Foundation
 import LeastSquares
 import Training
-
-extension KernelLevel: ExpressibleByArgument {}
-extension Precision: ExpressibleByArgument {}
 
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -19,46 +17,24 @@ struct BenchCommand: ParsableCommand {
 
 /// How a half-step is to be solved.
 struct BenchSolverOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Factors of each user and item.", valueName: "d"))
-    var rank = JobConfiguration().rank
-
-    @Option(help: ArgumentHelp("Weight of the factors' squares in the objective.", valueName: "lambda"))
-    var regularization = JobConfiguration().regularization
-
-    @Option(help: "How the regularization of a row grows with its ratings: not at all, or with their count.")
-    var regularizationScaling = JobConfiguration().regularizationScaling
-
-    @Option(help: "How a row is solved.")
-    var solver = SolverKind.auto
-
-    @Option(help: "Precision of the Gram matrices' products.")
-    var precision = Precision.fp32
-
-    @Option(help: ArgumentHelp("Steps of conjugate gradients a row.", valueName: "n"))
-    var cgSteps = 3
+    @OptionGroup var solver: SolverOptions
 
     @Option(help: ArgumentHelp("Threads; all cores by default.", valueName: "n"))
     var threads = ProcessInfo.processInfo.activeProcessorCount
 
-    @Option(help: "Instruction set; the highest that this machine has by default.")
-    var kernels: KernelLevel?
-
-    func validate() throws {
-        if rank < 1 || rank > JobConfiguration.maximumRank { throw ValidationError("--rank must be 1 to \(JobConfiguration.maximumRank).") }
-        if !regularization.isFinite || regularization < 0 { throw ValidationError("--regularization must be 0 or more.") }
-        if cgSteps < 1 { throw ValidationError("--cg-steps must be 1 or more.") }
-        if threads < 1 { throw ValidationError("--threads must be 1 or more.") }
-    }
+    @OptionGroup var kernels: KernelOptions
 
     func chosenKernels() throws(Failure) -> Kernels {
-        guard let kernels else { return .best }
-        return try Kernels(level: kernels)
+        try kernels.level().map { level throws(Failure) in try Kernels(level: level) } ?? .best
     }
 
-    func configuration(intercept: Float) -> SolverConfiguration {
-        SolverConfiguration(
-            rank: rank, regularization: regularization, scaling: regularizationScaling, solver: solver,
-            precision: precision, conjugateGradientSteps: cgSteps, intercept: intercept)
+    /// - Throws: a ``Failure`` of kind `usage`.
+    func configuration(mean: Double) throws(Failure) -> SolverConfiguration {
+        try requireCount(threads, atMost: Limits.threadCount, option: "--threads")
+        var configuration = JobConfiguration()
+        solver.apply(to: &configuration)
+        try configuration.validate()
+        return configuration.solverConfiguration(mean: mean)
     }
 }
 

@@ -46,9 +46,9 @@ struct BenchHalfStep: ParsableCommand {
         let kernels = try solver.chosenKernels()
         var sum = 0.0
         for row in 0..<training.userCount { sum += training.byUser.sum(ofRow: row) }
-        let configuration = solver.configuration(intercept: Float(sum / Double(max(training.count, 1))))
+        let configuration = try solver.configuration(mean: sum / Double(max(training.count, 1)))
         var report = HalfStepReport(
-            kernels: kernels.level.rawValue, threads: solver.threads, rank: solver.rank, ratings: training.count,
+            kernels: kernels.level.rawValue, threads: solver.threads, rank: configuration.rank, ratings: training.count,
             users: training.userCount, items: training.itemCount,
             peakGigaflops: KernelMeasurement(kernels: kernels).peakOperationsPerSecond() * Double(solver.threads) / 1e9)
         if !json { print(report.heading) }

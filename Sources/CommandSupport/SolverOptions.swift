@@ -1,0 +1,42 @@
+// Why: training and the benchmarks of the solver take the same options for the same solver.
+
+import ArgumentParser
+import LeastSquares
+import Training
+
+extension RegularizationScaling: ExpressibleByArgument {}
+extension SolverKind: ExpressibleByArgument {}
+extension Precision: ExpressibleByArgument {}
+
+/// How rows are solved.
+public struct SolverOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Factors of each user and item.", valueName: "d"))
+    public var rank = JobConfiguration().rank
+
+    @Option(help: ArgumentHelp("Weight of the factors' squares in the objective.", valueName: "lambda"))
+    public var regularization = JobConfiguration().regularization
+
+    @Option(help: "How the regularization of a row grows with its ratings: not at all, or with their count.")
+    public var regularizationScaling = JobConfiguration().regularizationScaling
+
+    @Option(help: "How a row is solved; auto chooses for each row the faster of the others.")
+    public var solver = JobConfiguration().solver
+
+    @Option(help: "How Gram matrices are computed: bf16 is faster where the processor has it.")
+    public var precision = JobConfiguration().precision
+
+    @Option(help: ArgumentHelp("Steps of conjugate gradients for the rows solved so.", valueName: "n"))
+    public var cgSteps = JobConfiguration().conjugateGradientSteps
+
+    public init() {}
+
+    /// Sets what these options say; ``JobConfiguration/validate()`` checks it.
+    public func apply(to configuration: inout JobConfiguration) {
+        configuration.rank = rank
+        configuration.regularization = regularization
+        configuration.regularizationScaling = regularizationScaling
+        configuration.solver = solver
+        configuration.precision = precision
+        configuration.conjugateGradientSteps = cgSteps
+    }
+}
