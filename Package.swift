@@ -80,7 +80,7 @@ let package = Package(
         .testTarget(name: "TrainingTests", dependencies: ["Training", "TestKit"]),
         .testTarget(name: "ModelTests", dependencies: ["Model", "Evaluation", "TestKit"]),
         .testTarget(name: "ClusterTests", dependencies: ["Cluster", "TestKit"]),
-        .testTarget(name: "CommandTests", dependencies: ["TestKit", "mf", "mf-coordinator", "mf-worker"]),
+        .testTarget(name: "CommandTests", dependencies: ["TestKit", "LeastSquares", "mf", "mf-coordinator", "mf-worker"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -23,7 +23,7 @@ public struct CoordinatorSettings: Sendable, Hashable {
     public var kernelLevel: KernelLevel?
     /// A worker that was silent for so long is taken for dead.
     public var silenceTimeout: Duration
-    /// Without any worker for so long, the job fails.
+    /// Without any worker for so long, or before the job begins without enough of them, the job fails.
     public var workerTimeout: Duration
     /// A worker is sent something at least this often.
     public var heartbeatInterval: Duration
@@ -80,7 +80,7 @@ public struct Coordinator {
     private var closing: (outcome: JobOutcome, deadline: Duration)?
     private var hasEnded = false
     private var workers: [WorkerID: WorkerLedger] = [:]
-    /// Since when there has been no worker.
+    /// Since when there have been too few workers: none, or before the job begins fewer than it needs.
     private var deserted: Duration?
     private var factors: BySide<[FactorBlock]>
     /// Who solved each block last.
@@ -92,6 +92,8 @@ public struct Coordinator {
     private var results: BySide<[Payload?]>
     /// The regularization of the items' results.
     private var itemResultPenalty = 0.0
+    /// The regularization of each block of extrapolated item factors.
+    private var extrapolatedPenalties: [Double] = []
     private var userSeconds = 0.0
     private var sweeps: [SweepRecord] = []
     private var actions: [Action] = []
@@ -120,6 +122,7 @@ public struct Coordinator {
         factors = data.plan.map { Array(repeating: .initial, count: $0.count) }
         homes = data.plan.map { Array(repeating: nil, count: $0.count) }
         results = data.plan.map { Array(repeating: nil, count: $0.count) }
+        extrapolatedPenalties = Array(repeating: 0, count: data.plan.item.count)
         schedule = Schedule(configuration)
         let initial = job.initialFactors
         penalty = BySide(
@@ -204,8 +207,9 @@ public struct Coordinator {
             end(
                 .failed(
                     Failure(
-                        .unavailable, "no worker for \(settings.workerTimeout)",
-                        remedy: "start mf-worker with this coordinator's address")), .failed, "no worker", now)
+                        .unavailable,
+                        "\(workers.count) of \(solving == nil ? settings.minWorkers : 1) workers for \(settings.workerTimeout)",
+                        remedy: "start mf-worker with this coordinator's address")), .failed, "too few workers", now)
         }
         return actions
     }
@@ -236,13 +240,16 @@ public struct Coordinator {
             return
         }
         workers[id] = WorkerLedger(id: id, hello: hello, now: now)
-        deserted = nil
         if solving != nil {
+            deserted = nil
             welcome(id, now)
         } else if workers.count >= settings.minWorkers {
+            deserted = nil
             beginJob(now)
         } else {
             send(.heartbeat(sent: 0), to: id, now)
+            actions.append(
+                .report(.workerWaits(name: hello.name, workers: workers.count, needed: settings.minWorkers)))
         }
     }
 
@@ -324,7 +331,7 @@ public struct Coordinator {
         switch need {
         case .ratings(let side, let block):
             guard block < data.plan[side].count else { return drop(.malformed) }
-            workers[id]!.resendRatings(side, block)
+            workers[id]!.resendRatings(side, block, during: solving?.halfStep)
         case .factors(let side, let block):
             guard block < data.plan[side].count, factors[side][block].payload != nil else { return drop(.malformed) }
             workers[id]!.lack(side, block)
@@ -335,9 +342,16 @@ public struct Coordinator {
     /// Gives `id` blocks, and sends it all that it may be sent now.
     private mutating func supply(_ id: WorkerID, _ now: Duration) {
         guard let halfStep = solving?.halfStep, workers[id]?.isReady == true else { return }
+        sendAll(id, halfStep, now)
+        // A worker that has factors to take in first would keep others from blocks that it cannot begin.
+        guard workers[id]!.hasFactors(for: halfStep) else { return }
         while workers[id]!.assigned.count < settings.blocksInFlight, let block = solving!.pool.take(for: id) {
             workers[id]!.assign(block)
         }
+        sendAll(id, halfStep, now)
+    }
+
+    private mutating func sendAll(_ id: WorkerID, _ halfStep: HalfStep, _ now: Duration) {
         while let (message, payload) = workers[id]!.next(halfStep, factors: factors, data: data) {
             send(message, payload, to: id, now)
         }
@@ -385,7 +399,7 @@ public struct Coordinator {
         solving!.sums[block] = solved.sums
         solving!.unsolvedCount -= 1
         solving!.solvedRowCount += data.plan[side].rows(block).count
-        let present = halfStep.isExtrapolated ? extrapolation(of: payload, from: results[side][block]!) : payload
+        let present = halfStep.isExtrapolated ? extrapolate(payload, block) : payload
         results[side][block] = payload
         factors[side][block] = .solved(version: halfStep.solvedVersion, present)
         homes[side][block] = id
@@ -410,7 +424,7 @@ public struct Coordinator {
         penalty = objective.penalty
         if halfStep.isExtrapolated {
             itemResultPenalty = penalty.item
-            penalty.item = presentPenalty(of: .item)
+            penalty.item = extrapolatedPenalties.reduce(0, +)
         }
         let seconds = (now - solving.began) / .seconds(1)
         actions.append(.report(.halfStepEnded(halfStep, objective: objective, seconds: seconds)))
@@ -455,25 +469,28 @@ public struct Coordinator {
 
     // MARK: Extrapolation
 
-    private func extrapolation(of present: Payload, from previous: Payload) -> Payload {
-        Payload(byteCount: present.bytes.count) { bytes in
-            Extrapolation.extrapolate(present.floats, previous: previous.floats, to: bytes.bindMemory(to: Float.self))
+    /// The extrapolation of an item block's new factors, and its penalty on the books.
+    private mutating func extrapolate(_ solved: Payload, _ block: Int) -> Payload {
+        let previous = results.item[block]!
+        var present = Payload(byteCount: solved.bytes.count) { bytes in
+            Extrapolation.extrapolate(solved.floats, previous: previous.floats, to: bytes.bindMemory(to: Float.self))
         }
+        // Only absurd values can overflow; they are then not extrapolated.
+        if !present.isFinite { present = solved }
+        extrapolatedPenalties[block] = penalty(of: present, .item, block)
+        return present
     }
 
-    /// The regularization of the present factors of `side`, added in row order.
-    private func presentPenalty(of side: Side) -> Double {
+    /// The regularization of a block's factors, added in row order.
+    private func penalty(of factors: Payload, _ side: Side, _ block: Int) -> Double {
         let offsets = data.rows(side).offsets
-        var penalty = 0.0
-        for (block, factors) in factors[side].enumerated() {
-            let floats = factors.payload!.floats
-            for (index, row) in data.plan[side].rows(block).enumerated() {
-                let squares = floats[index * job.rank..<(index + 1) * job.rank]
-                    .reduce(0.0) { $0 + Double($1) * Double($1) }
-                penalty += job.solver.regularization(ofRowWith: Int(offsets[row + 1] - offsets[row])) * squares
-            }
+        let floats = factors.floats
+        return data.plan[side].rows(block).enumerated().reduce(0.0) { sum, indexed in
+            let (index, row) = indexed
+            let squares = floats[index * job.rank..<(index + 1) * job.rank]
+                .reduce(0.0) { $0 + Double($1) * Double($1) }
+            return sum + job.solver.regularization(ofRowWith: Int(offsets[row + 1] - offsets[row])) * squares
         }
-        return penalty
     }
 
     // MARK: The end

@@ -6,6 +6,8 @@ import Training
 
 /// Something worth telling about a running job.
 public enum JobEvent: Sendable {
+    /// The job has not enough workers to begin.
+    case workerWaits(name: String, workers: Int, needed: Int)
     case workerJoined(name: String, threads: Int, mapsStore: Bool, workers: Int)
     case workerLeft(name: String, reason: String, workers: Int)
     /// A worker that cannot take part.

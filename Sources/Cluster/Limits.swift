@@ -22,6 +22,9 @@ public enum Limits {
     public static let blockCount = 1 << 19
     /// Payloads that a worker lets the coordinator have under way to it.
     public static let credit = 8
+    /// Kernel levels that a worker may name, and the length of a name.
+    public static let kernelLevelCount = 16
+    public static let kernelLevelByteCount = 32
     public static let workerCount = 4096
     public static let threadCount = 4096
     /// The ratings of one block; more than any real row has.

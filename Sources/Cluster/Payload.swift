@@ -3,14 +3,15 @@
 // that is still being sent is never overwritten.
 
 import ArrayFiles
+import Foundation
+import Synchronization
 
 /// Immutable bytes, aligned to 8, and their owner.
 public final class Payload: Sendable {
     // Safe to share: nobody writes the bytes once the payload is made.
     nonisolated(unsafe) public let bytes: UnsafeRawBufferPointer
     private let owner: (any AnyObject & Sendable)?
-    /// XXH64 of the bytes.
-    public let checksum: UInt64
+    private let knownChecksum = Mutex<UInt64?>(nil)
 
     static let alignment = 8
 
@@ -25,7 +26,14 @@ public final class Payload: Sendable {
             self.bytes = UnsafeRawBufferPointer(copy.bytes)
             self.owner = copy
         }
-        checksum = Checksum.of(self.bytes)
+    }
+
+    /// XXH64 of the bytes, computed once, when it is asked for.
+    public var checksum: UInt64 {
+        if let known = knownChecksum.withLock({ $0 }) { return known }
+        let checksum = Checksum.of(bytes)
+        knownChecksum.withLock { $0 = checksum }
+        return checksum
     }
 
     /// A payload of `byteCount` bytes that `fill` writes.
@@ -62,9 +70,9 @@ private final class OwnedBytes: Sendable {
     nonisolated(unsafe) let bytes: UnsafeMutableRawBufferPointer
 
     init(byteCount: Int) {
-        bytes = .allocate(byteCount: byteCount, alignment: 64)
-        bytes.initializeMemory(as: UInt8.self, repeating: 0)
+        // Zero, so that no padding tells what stood there; aligned to 16 by the C library.
+        bytes = UnsafeMutableRawBufferPointer(start: calloc(max(byteCount, 1), 1)!, count: byteCount)
     }
 
-    deinit { bytes.deallocate() }
+    deinit { free(bytes.baseAddress) }
 }

@@ -71,8 +71,8 @@ public struct WireReader {
 
     package mutating func flag() throws(WireError) -> Bool { try count(UInt8.self, in: 0...1) == 1 }
 
-    package mutating func text() throws(WireError) -> String {
-        let length = try count(UInt16.self, in: 0...Limits.textByteCount)
+    package mutating func text(atMost limit: Int = Limits.textByteCount) throws(WireError) -> String {
+        let length = try count(UInt16.self, in: 0...limit)
         guard let text = String(validating: try take(length), as: UTF8.self) else {
             throw WireError("a text is not UTF-8")
         }

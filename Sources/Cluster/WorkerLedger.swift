@@ -35,7 +35,7 @@ struct WorkerLedger {
     /// How many of `assigned`, from the front, it has been told to solve.
     private(set) var toldCount = 0
     /// Blocks whose present factors it lacks, in the order they came.
-    private var lacking: BySide<Deque<Int>> = BySide(user: [], item: [])
+    private var lacking: BySide<BlockQueue> = BySide(user: BlockQueue(), item: BlockQueue())
     /// Until it has the factors of both sides as they were when it joined, it is not told to solve.
     private var isCatchingUp = true
     /// Blocks whose ratings it has been sent.
@@ -74,8 +74,9 @@ struct WorkerLedger {
     // MARK: Ratings
 
     /// Forgets that a block's ratings were sent, because they did not arrive well, and that it was to be solved.
-    mutating func resendRatings(_ side: Side, _ block: Int) {
+    mutating func resendRatings(_ side: Side, _ block: Int, during halfStep: HalfStep?) {
         ratingsSent[side].remove(block)
+        guard side == halfStep?.side else { return }
         guard let index = assigned.firstIndex(of: block), index < toldCount else { return }
         assigned.remove(at: index)
         toldCount -= 1
@@ -83,6 +84,11 @@ struct WorkerLedger {
     }
 
     // MARK: What to send next
+
+    /// Whether it has been sent the factors that it needs to solve any block.
+    func hasFactors(for halfStep: HalfStep) -> Bool {
+        lacking[halfStep.side.other].isEmpty && (!isCatchingUp || lacking[halfStep.side].isEmpty)
+    }
 
     /// The next message for this worker, or nil when it has all it needs now, or no credit.
     ///
@@ -141,6 +147,22 @@ struct WorkerLedger {
     mutating func beginHalfStep() {
         assigned = []
         toldCount = 0
+    }
+}
+
+/// Blocks in the order they came, each once.
+private struct BlockQueue {
+    private var blocks: Deque<Int> = []
+    private var members: Set<Int> = []
+
+    var isEmpty: Bool { blocks.isEmpty }
+
+    mutating func append(_ block: Int) { if members.insert(block).inserted { blocks.append(block) } }
+
+    mutating func removeFirst() -> Int {
+        let block = blocks.removeFirst()
+        members.remove(block)
+        return block
     }
 }
 

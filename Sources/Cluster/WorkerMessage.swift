@@ -133,8 +133,11 @@ extension WorkerMessage {
             self = .hello(
                 Hello(
                     name: try reader.text(), threads: try reader.count(UInt32.self, in: 1...Limits.threadCount),
-                    kernelLevels: try reader.list(atMost: 64) { reader throws(WireError) in try reader.text() },
-                    credit: try reader.count(UInt32.self, in: 1...Limits.credit)))
+                    kernelLevels: try reader.list(atMost: Limits.kernelLevelCount) { reader throws(WireError) in
+                        try reader.text(atMost: Limits.kernelLevelByteCount)
+                    },
+                    // Credit comes back half of it at a time, so less would run dry.
+                    credit: try reader.count(UInt32.self, in: Limits.credit / 2...Limits.credit)))
         case 2: self = .ready(mapsStore: try reader.flag())
         case 3: self = .credit(try reader.count(UInt32.self, in: 1...Limits.credit))
         case 4: self = .heartbeat(progress: try reader.integer(), sent: try reader.integer())

@@ -40,8 +40,7 @@ public final class CoordinatorRuntime {
     private let socket: Socket
     private let lock: EndpointLock?
     private let settings: CoordinatorSettings
-    private let clock = ContinuousClock()
-    private let began: ContinuousClock.Instant
+    private var clock = AwakeClock()
 
     private static let tickInterval = Duration.milliseconds(200)
     /// Messages taken in before the timers are looked at again.
@@ -51,12 +50,7 @@ public final class CoordinatorRuntime {
     /// - Throws: a ``Failure`` that names the address and the remedy: `unavailable` when it is in use, `usage` when
     ///   other machines could connect and `isInsecure` is not set.
     public init(_ options: Options, context: Context) throws(Failure) {
-        guard options.listen.isLocal || options.isInsecure else {
-            throw Failure(
-                .usage, "other machines can connect to this address, and nothing would authenticate them",
-                at: options.listen.description,
-                remedy: "listen on 127.0.0.1, or say --insecure on a network that you trust")
-        }
+        try Self.check(options.listen, isInsecure: options.isInsecure)
         if case .ipc(let path) = options.listen.transport {
             lock = try EndpointLock(ipcPath: path)
         } else {
@@ -66,14 +60,24 @@ public final class CoordinatorRuntime {
         socket.setMandatoryRouting()
         socket.setMaximumMessageByteCount(Limits.frameByteCount)
         socket.setConnectionTimeouts()
+        socket.setReceiveQueueLimit(messages: 64)
         // So long are the last words waited for that tell the workers to finish.
         socket.setLinger(milliseconds: 2000)
         endpoint = try socket.bind(options.listen.forBinding)
         settings = options.settings
-        began = clock.now
     }
 
-    private var now: Duration { clock.now - began }
+    /// Refuses an endpoint to which other machines can connect, unless `isInsecure`.
+    /// - Throws: a ``Failure`` of kind `usage`.
+    public static func check(_ endpoint: Endpoint, isInsecure: Bool) throws(Failure) {
+        guard endpoint.isLocal || isInsecure else {
+            throw Failure(
+                .usage, "other machines can connect to this address, and nothing would authenticate them",
+                at: endpoint.description, remedy: "listen on 127.0.0.1, or say --insecure on a network that you trust")
+        }
+    }
+
+    private var now: Duration { clock.read() }
 
     /// Runs a job to its end.
     /// - Parameters:

@@ -50,9 +50,15 @@ public struct Endpoint: Sendable, Hashable, CustomStringConvertible {
     /// Whether only processes of this machine can reach it.
     public var isLocal: Bool {
         switch transport {
-        case .tcp(let host, _): host == "localhost" || host == "[::1]" || host.hasPrefix("127.")
+        case .tcp(let host, _): host == "localhost" || host == "[::1]" || Self.isLoopback(host)
         case .ipc: true
         }
+    }
+
+    /// Whether `host` is an IPv4 address in 127.0.0.0/8.
+    private static func isLoopback(_ host: String) -> Bool {
+        var address = in_addr()
+        return inet_pton(AF_INET, host, &address) == 1 && UInt32(bigEndian: address.s_addr) >> 24 == 127
     }
 
     /// The form for libzmq, which knows no names of interfaces' addresses when it binds.

@@ -24,18 +24,22 @@ public final class WorkerRuntime {
         public var name: String
         /// The kernels that it may use, of those that this machine has.
         public var kernelLevels: [KernelLevel]
+        /// Whether to end when the process that started this one does.
+        public var endsWithParent: Bool
         /// Whether to map the coordinator's store when it can be opened here.
         public var mayMapStore: Bool
 
         public init(
             coordinator: Endpoint, threads: Int, coordinatorTimeout: Duration, name: String,
-            kernelLevels: [KernelLevel] = KernelLevel.available, mayMapStore: Bool = true
+            kernelLevels: [KernelLevel] = KernelLevel.available, endsWithParent: Bool = false,
+            mayMapStore: Bool = true
         ) {
             self.coordinator = coordinator
             self.threads = threads
             self.coordinatorTimeout = coordinatorTimeout
             self.name = name
             self.kernelLevels = kernelLevels
+            self.endsWithParent = endsWithParent
             self.mayMapStore = mayMapStore
         }
     }
@@ -44,8 +48,8 @@ public final class WorkerRuntime {
     private let context: Context
     private let stop: StopRequest
     private let logger: Logger
-    private let clock = ContinuousClock()
-    private let began: ContinuousClock.Instant
+    private var clock = AwakeClock()
+    private let parent = getppid()
 
     private static let tickInterval = Duration.milliseconds(100)
     private static let batch = 256
@@ -55,10 +59,9 @@ public final class WorkerRuntime {
         self.context = context
         self.stop = stop
         self.logger = logger
-        began = clock.now
     }
 
-    private var now: Duration { clock.now - began }
+    private var now: Duration { clock.read() }
 
     /// Joins the coordinator, works until the job ends, and returns how it ended.
     /// - Throws: a ``Failure`` of kind `unavailable` when the coordinator is not heard of for too long.
@@ -95,6 +98,7 @@ public final class WorkerRuntime {
                     at: options.coordinator.description,
                     remedy: "start mf-coordinator there, or check the address")
             }
+            if options.endsWithParent, getppid() != parent { stop.stop(reason: "the end of its parent process") }
             for result in session.solver.takeResults() {
                 pending.append(contentsOf: try take(result, &machine, session))
             }

@@ -39,7 +39,7 @@ private struct LineLogHandler: LogHandler {
     func log(event: LogEvent) {
         let pairs = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }.map { " \($0)=\($1)" }
         let time = Date().formatted(.iso8601)
-        let line = "\(time) \(event.level) \(label): \(event.message)\(pairs.joined())\n"
-        FileHandle.standardError.write(Data(line.utf8))
+        let line = printable("\(time) \(event.level) \(label): \(event.message)\(pairs.joined())")
+        FileHandle.standardError.write(Data((line + "\n").utf8))
     }
 }

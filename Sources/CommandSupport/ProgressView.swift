@@ -12,7 +12,6 @@ public final class ProgressView {
     private let logger: Logger
     private let isTerminal: Bool
     private let sweeps: Int
-    private let hasHoldout: Bool
     private let clock = ContinuousClock()
     private var halfStepBegan: ContinuousClock.Instant
     private var lastDrawn: ContinuousClock.Instant?
@@ -25,10 +24,9 @@ public final class ProgressView {
     /// - Parameters:
     ///   - sweeps: the most sweeps of the job.
     ///   - isTerminal: whether standard error is one.
-    public init(logger: Logger, sweeps: Int, hasHoldout: Bool, isTerminal: Bool = isatty(STDERR_FILENO) == 1) {
+    public init(logger: Logger, sweeps: Int, isTerminal: Bool = isatty(STDERR_FILENO) == 1) {
         self.logger = logger
         self.sweeps = sweeps
-        self.hasHoldout = hasHoldout
         self.isTerminal = isTerminal
         halfStepBegan = clock.now
     }
@@ -39,6 +37,8 @@ public final class ProgressView {
         case .workerJoined(let name, let threads, let mapsStore, let workers):
             let source = mapsStore ? "maps the store" : "is sent its ratings"
             log(.info, "worker \(name) joined: \(threads) threads, \(source); \(workers) workers")
+        case .workerWaits(let name, let workers, let needed):
+            log(.info, "worker \(name) is here: \(workers) of the \(needed) with which the job begins")
         case .workerLeft(let name, let reason, let workers):
             log(.warning, "worker \(name) left: \(reason); its blocks go to others; \(workers) workers remain")
         case .workerRefused(let name, let reason): log(.warning, "worker \(name) refused: \(reason)")
@@ -89,28 +89,9 @@ public final class ProgressView {
     }
 
     private func row(_ record: SweepRecord) {
-        var columns = ["sweep", "objective", "train RMSE"]
-        var cells = [
-            "\(record.sweep)", Self.decimal(record.objective, 1), Self.decimal(record.trainRMSE, 4),
-        ]
-        if hasHoldout {
-            columns.append("held-out RMSE")
-            cells.append(record.validationRMSE.map { Self.decimal($0, 4) } ?? "-")
-        }
-        columns += ["users s", "items s", "workers"]
-        cells += [
-            Self.decimal(record.userSeconds, 2), Self.decimal(record.itemSeconds, 2), "\(record.workers)",
-        ]
-        func line(_ texts: [String]) -> String {
-            zip(texts, columns).map { text, column in
-                String(repeating: " ", count: max(0, max(column.count, 9) - text.count)) + text
-            }.joined(separator: "  ")
-        }
-        if !hasTableHead {
-            hasTableHead = true
-            write(Self.clearLine + line(columns) + "\n")
-        }
-        write(Self.clearLine + line(cells) + "\n")
+        let lines = sweepTable([record]).lines
+        for line in hasTableHead ? lines.dropFirst() : lines[...] { write(Self.clearLine + line + "\n") }
+        hasTableHead = true
     }
 
     // MARK: Plain

@@ -6,8 +6,8 @@ import Training
 /// A table with a row a sweep.
 public func sweepTable(_ sweeps: [SweepRecord]) -> TextTable {
     var table = TextTable([
-        .number("sweep"), .number("objective"), .number("train RMSE"), .number("held-out RMSE"), .number("user s"),
-        .number("item s"), .number("sent MB"), .number("received MB"), .number("workers"),
+        .number("sweep"), .number("objective", atLeast: 12), .number("train RMSE"), .number("held-out RMSE"), .number("user s", atLeast: 7),
+        .number("item s", atLeast: 7), .number("sent MB"), .number("received MB"), .number("workers"),
     ])
     for sweep in sweeps {
         table.add([

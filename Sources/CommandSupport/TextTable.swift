@@ -6,11 +6,16 @@ public struct TextTable {
     public struct Column {
         let heading: String
         let alignsRight: Bool
+        let width: Int
 
         /// A column of words.
-        public static func text(_ heading: String) -> Column { Column(heading: heading, alignsRight: false) }
+        public static func text(_ heading: String) -> Column { Column(heading: heading, alignsRight: false, width: 0) }
+
         /// A column of numbers.
-        public static func number(_ heading: String) -> Column { Column(heading: heading, alignsRight: true) }
+        /// - Parameter width: its least width, for tables that are printed row by row.
+        public static func number(_ heading: String, atLeast width: Int = 0) -> Column {
+            Column(heading: heading, alignsRight: true, width: width)
+        }
     }
 
     private let columns: [Column]
@@ -29,7 +34,7 @@ public struct TextTable {
     /// The lines: headings, then rows, two blanks between columns.
     public var lines: [String] {
         let all = [columns.map(\.heading)] + rows
-        let widths = columns.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
+        let widths = columns.indices.map { column in max(columns[column].width, all.map { $0[column].count }.max() ?? 0) }
         return all.map { cells in
             let padded = columns.indices.map { column in
                 let blanks = String(repeating: " ", count: widths[column] - cells[column].count)

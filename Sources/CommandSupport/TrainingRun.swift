@@ -61,7 +61,7 @@ public struct TrainingRun: Sendable {
             let completion = try Context.use { context throws(Failure) in
                 let coordinator = try CoordinatorRuntime(options, context: context)
                 listening(coordinator.endpoint)
-                let view = ProgressView(logger: logger, sweeps: configuration.sweeps, hasHoldout: store.holdout != nil)
+                let view = ProgressView(logger: logger, sweeps: configuration.sweeps)
                 defer { view.finish() }
                 return try coordinator.run(configuration, store: store, stop: stop) { view.show($0) }
             }

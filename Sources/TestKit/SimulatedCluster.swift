@@ -21,12 +21,14 @@ public struct SimulatedCluster {
         /// How many workers crash, each after a number of solved blocks drawn at random. Each is replaced by a new one if `replacesCrashed`.
         public var crashes: Int
         public var replacesCrashed: Bool
-        /// One in so many payloads, either way, is damaged on the way; nil for none.
+        /// So many workers read their messages late.
+        public var slowReaders: Int
+        /// One in so many messages, either way, is damaged on the way; nil for none.
         public var damagesOneIn: Int?
 
         public init(
             configuration: JobConfiguration, data: JobData, seed: UInt64, workers: Int, threads: Int = 1,
-            crashes: Int = 0, replacesCrashed: Bool = false, damagesOneIn: Int? = nil
+            crashes: Int = 0, replacesCrashed: Bool = false, slowReaders: Int = 0, damagesOneIn: Int? = nil
         ) {
             self.configuration = configuration
             self.data = data
@@ -35,6 +37,7 @@ public struct SimulatedCluster {
             self.threads = threads
             self.crashes = crashes
             self.replacesCrashed = replacesCrashed
+            self.slowReaders = slowReaders
             self.damagesOneIn = damagesOneIn
         }
     }
@@ -42,13 +45,13 @@ public struct SimulatedCluster {
     /// How a simulated job went.
     public struct Result: Sendable {
         public var outcome: JobOutcome
-        /// Every objective, half-step by half-step.
+        /// The objective of every half-step that was kept.
         public var objectives: [Objective] = []
         public var withdrawnExtrapolations = 0
         public var crashed = 0
         public var damaged = 0
-        /// Most payload bytes that were under way to one worker.
-        public var mostBytesUnderWay = 0
+        /// Most payloads that were under way to one worker.
+        public var mostPayloadsUnderWay = 0
     }
 
     /// The simulation did not end.
@@ -165,7 +168,8 @@ public struct SimulatedCluster {
     private mutating func step() throws -> Bool {
         var choices: [(inout SimulatedCluster) throws -> Void] = []
         for (index, member) in members.enumerated() {
-            if !member.inbox.isEmpty { choices.append { try $0.deliverToWorker(index) } }
+            let reads = index >= scenario.slowReaders || Int.random(in: 0..<30, using: &generator) == 0
+            if !member.inbox.isEmpty, reads { choices.append { try $0.deliverToWorker(index) } }
             if !member.outbox.isEmpty { choices.append { $0.deliverToCoordinator(index) } }
             if member.toPrepare != nil { choices.append { try $0.prepare(index) } }
             if !member.tasks.isEmpty { choices.append { try $0.solve(index) } }
@@ -189,8 +193,7 @@ public struct SimulatedCluster {
     }
 
     private mutating func perhapsDamage(_ letter: Letter) throws(WireError) {
-        guard letter.payload != nil, let oneIn = scenario.damagesOneIn, Int.random(in: 0..<oneIn, using: &generator) == 0
-        else { return }
+        guard let oneIn = scenario.damagesOneIn, Int.random(in: 0..<oneIn, using: &generator) == 0 else { return }
         result.damaged += 1
         throw WireError("damaged")
     }
@@ -237,7 +240,9 @@ public struct SimulatedCluster {
         for action in actions {
             switch action {
             case .report(.halfStepEnded(_, let objective, _)): result.objectives.append(objective)
-            case .report(.extrapolationWithdrawn): result.withdrawnExtrapolations += 1
+            case .report(.extrapolationWithdrawn):
+                result.withdrawnExtrapolations += 1
+                result.objectives.removeLast()
             case .report(.halfStepProgressed): solvedCount += 1
             case .report: break
             case .end(let outcome):
@@ -248,8 +253,8 @@ public struct SimulatedCluster {
                 guard let index = members.firstIndex(where: { $0.id == id }) else { continue }
                 members[index].inbox.append(
                     Letter(Parcel(message, payload: payload, envelope: coordinator.envelope)))
-                let underWay = members[index].inbox.reduce(0) { $0 + ($1.payload?.bytes.count ?? 0) }
-                result.mostBytesUnderWay = max(result.mostBytesUnderWay, underWay)
+                let underWay = members[index].inbox.count { $0.payload != nil }
+                result.mostPayloadsUnderWay = max(result.mostPayloadsUnderWay, underWay)
             }
         }
     }

@@ -67,6 +67,6 @@ public struct Schedule: Sendable {
         defer { count += 1 }
         return HalfStep(
             index: count, side: side, sweep: sweep, fixedVersion: versions[side.other], priorVersion: versions[side],
-            solvedVersion: newestVersion, isExtrapolated: side == .item && extrapolates && (2..<sweeps).contains(sweep))
+            solvedVersion: newestVersion, isExtrapolated: side == .item && extrapolates && sweep >= 2 && sweep < sweeps)
     }
 }

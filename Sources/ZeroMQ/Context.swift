@@ -23,7 +23,7 @@ public final class Context: Sendable {
         }
         guard let handle = zmq_ctx_new() else { throw Failure(zeroMQ: "create a context", at: "") }
         self.handle = handle
-        // Signals belong to the process's own threads.
+        // Sockets linger as each was told to, and not for ever.
         zmq_ctx_set(handle, ZMQ_BLOCKY, 0)
     }
 

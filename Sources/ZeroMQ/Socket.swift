@@ -62,6 +62,9 @@ public struct Socket: ~Copyable {
         precondition(result == 0, "zmq_setsockopt ZMQ_MAXMSGSIZE")
     }
 
+    /// Messages from one peer that wait to be received, at most.
+    public func setReceiveQueueLimit(messages: Int) { set(ZMQ_RCVHWM, messages) }
+
     /// Router: sending to an unknown peer is an outcome instead of a silent loss.
     public func setMandatoryRouting() { set(ZMQ_ROUTER_MANDATORY, 1) }
 
@@ -92,6 +95,7 @@ public struct Socket: ~Copyable {
     /// - Returns: the endpoint with a port that was `*` filled in.
     /// - Throws: a ``Failure`` that names the endpoint and what to do.
     public func bind(_ endpoint: String) throws(Failure) -> String {
+        allowIPv6(endpoint)
         guard zmq_bind(handle, endpoint) == 0 else { throw Failure(zeroMQ: "listen", at: endpoint) }
         var buffer = [CChar](repeating: 0, count: 1024)
         var count = buffer.count
@@ -101,14 +105,18 @@ public struct Socket: ~Copyable {
 
     /// Connects to `endpoint`, now or when something listens there.
     public func connect(_ endpoint: String) throws(Failure) {
+        allowIPv6(endpoint)
         guard zmq_connect(handle, endpoint) == 0 else { throw Failure(zeroMQ: "connect", at: endpoint) }
     }
+
+    /// IPv6 addresses are written in brackets. For others it stays off: it would turn IPv4 addresses into mapped ones.
+    private func allowIPv6(_ endpoint: String) { if endpoint.contains("[") { set(ZMQ_IPV6, 1) } }
 
     // MARK: Messages
 
     /// Sends the frames as one message, without waiting.
     ///
-    /// Either all frames are queued or none: libzmq decides at the first.
+    /// Either all frames are queued or none.
     public func send(_ frames: [Frame]) throws(Failure) -> SendOutcome {
         let storage = UnsafeMutablePointer<zmq_msg_t>.allocate(capacity: 1)
         defer { storage.deallocate() }
@@ -120,7 +128,8 @@ public struct Socket: ~Copyable {
                 if code == EINTR { continue }
                 zmq_msg_close(storage)
                 switch code {
-                case EAGAIN where index == 0: return .wouldBlock
+                // At a later frame, when the connection ends between two: libzmq then drops the whole message.
+                case EAGAIN: return .wouldBlock
                 case EHOSTUNREACH where index == 0: return .unreachable
                 default: throw Failure(zeroMQ: "send", at: "")
                 }
@@ -131,7 +140,7 @@ public struct Socket: ~Copyable {
 
     /// The next message's frames, or nil when none is waiting.
     ///
-    /// Frames beyond `maximumFrames` are read and dropped, so that a peer cannot make the list grow.
+    /// Frames beyond `maximumFrames` are read and dropped. (libzmq has held the whole message until then.)
     public func receive(maximumFrames: Int) throws(Failure) -> [Message]? {
         var frames: [Message] = []
         while true {

@@ -29,7 +29,7 @@ struct CoordinatorCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Begin when so many workers are there.", valueName: "n"))
     var minWorkers = 1
 
-    @Option(help: ArgumentHelp("Fail after so long without any worker.", valueName: "seconds"))
+    @Option(help: ArgumentHelp("Fail after so long without any worker, or without enough to begin.", valueName: "seconds"))
     var workerTimeout = 300
 
     @Flag(help: "Listen where other machines can connect, although nothing authenticates them.")
@@ -45,9 +45,11 @@ struct CoordinatorCommand: AsyncParsableCommand {
         try requireCount(minWorkers, atMost: Limits.workerCount, option: "--min-workers")
         try requireCount(workerTimeout, atMost: 1_000_000, option: "--worker-timeout")
         let logger = logging.makeLogger("mf-coordinator")
+        let endpoint = try Endpoint(listen)
+        try CoordinatorRuntime.check(endpoint, isInsecure: insecure)
         let run = try TrainingRun(training)
         let options = CoordinatorRuntime.Options(
-            listen: try Endpoint(listen), isInsecure: insecure,
+            listen: endpoint, isInsecure: insecure,
             settings: CoordinatorSettings(
                 minWorkers: minWorkers, kernelLevel: try kernels.level(), workerTimeout: .seconds(workerTimeout)))
         if insecure { logger.warning("--insecure: whoever can connect to \(listen) can take part in this job") }

@@ -1,6 +1,7 @@
 // Why: the process that solves blocks for a coordinator, on this host or another.
 
 import ArgumentParser
+import Cluster
 import ClusterRuntime
 import CommandSupport
 import Failures
@@ -28,7 +29,10 @@ struct WorkerCommand: AsyncParsableCommand {
     var threads = ProcessInfo.processInfo.activeProcessorCount
 
     @Option(help: ArgumentHelp("Give up after so long without a word from the coordinator.", valueName: "seconds"))
-    var coordinatorTimeout = 60
+    var coordinatorTimeout = 300
+
+    @Flag(help: ArgumentHelp("End when the process that started this one does.", visibility: .hidden))
+    var endWithParent = false
 
     @Flag(inversion: .prefixedNo, help: "Map the coordinator's store where it can be opened here.")
     var mapStore = true
@@ -40,7 +44,7 @@ struct WorkerCommand: AsyncParsableCommand {
     static func main() async { await runCommand(WorkerCommand.self) }
 
     func run() async throws {
-        try requireCount(threads, atMost: 4096, option: "--threads")
+        try requireCount(threads, atMost: Limits.threadCount, option: "--threads")
         try requireCount(coordinatorTimeout, atMost: 1_000_000, option: "--coordinator-timeout")
         let logger = logging.makeLogger("mf-worker")
         let stop = try StopRequest()
@@ -50,7 +54,7 @@ struct WorkerCommand: AsyncParsableCommand {
             coordinatorTimeout: .seconds(coordinatorTimeout),
             name: "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)",
             kernelLevels: try kernels.level().map { level in [try Kernels(level: level).level] } ?? KernelLevel.available,
-            mayMapStore: mapStore)
+            endsWithParent: endWithParent, mayMapStore: mapStore)
         let ending = try await onDedicatedThread(named: "worker") { () throws(Failure) in
             try Context.use { context throws(Failure) in
                 try WorkerRuntime(options, context: context, stop: stop, logger: logger).run()

@@ -44,7 +44,9 @@ struct TrainCommand: AsyncParsableCommand {
         let folder = try EndpointFolder()
         let options = CoordinatorRuntime.Options(
             listen: try Endpoint("ipc://\(folder.path)/coordinator"),
-            settings: CoordinatorSettings(minWorkers: workers, kernelLevel: level))
+            // One is enough to begin: the others join when they are ready, and one that dies before is not waited for.
+            settings: CoordinatorSettings(minWorkers: 1, kernelLevel: level))
+        defer { withExtendedLifetime(folder) {} }
         let processes = try WorkerProcesses(
             count: workers, threads: threads, endpoint: options.listen, logLevel: logging.logLevel)
         do {

@@ -12,9 +12,8 @@ struct WorkerProcesses {
     private let arguments: [String]
     private let count: Int
 
-    /// How long a worker waits for the coordinator, which is this process, before it ends itself: should this
-    /// process be killed, its workers do not stay behind.
-    private static let coordinatorTimeoutSeconds = 15
+    /// The coordinator is this process, with which the workers end; it may be stopped for as long as its user likes.
+    private static let coordinatorTimeoutSeconds = 1_000_000
     /// How long the workers have to end by themselves once the job is over.
     private static let farewellSeconds = 5
 
@@ -31,7 +30,7 @@ struct WorkerProcesses {
         let level = max(logLevel, .notice)
         arguments = [
             "--coordinator", endpoint.description, "--threads", "\(threads)", "--coordinator-timeout",
-            "\(Self.coordinatorTimeoutSeconds)", "--log-level", level.rawValue,
+            "\(Self.coordinatorTimeoutSeconds)", "--end-with-parent", "--log-level", level.rawValue,
         ]
     }
 

@@ -106,7 +106,7 @@ import Training
 
     // MARK: Blocks of ratings
 
-    private static func block(_ values: RatingValues? = nil) -> RatingsBlock {
+    private static func block() -> RatingsBlock {
         let (training, holdout) = SyntheticRatings.planted(users: 30, items: 20, ratings: 200, seed: 4)
         return RatingsBlock(ratings: training.byItem.slice(3..<9), holdout: holdout.byItem.slice(3..<9))
     }
@@ -123,6 +123,48 @@ import Training
         }
     }
 
+    @Test func everyEncodingOfValuesTravels() throws {
+        let offsets = ArrayView<Int64>([0, 2, 2, 3])
+        let columns = ArrayView<UInt32>([1, 4, 0])
+        for values: RatingValues in [
+            .uint8(ArrayView([1, 9, 10]), denominator: 2), .int16(ArrayView([-300, 0, 7]), denominator: 100),
+            .float32(ArrayView([0.1, -2, 3e9])),
+        ] {
+            let rows = CompressedRows(offsets: offsets, columns: columns, values: values, columnCount: 5)
+            let payload = RatingsBlock(ratings: rows, holdout: nil).encoded()
+            let reread = try RatingsBlock(payload, rowCount: 3, columnCount: 5)
+            #expect(reread.holdout == nil)
+            #expect(reread.ratings.values.encoding == values.encoding)
+            #expect(Array(reread.ratings.values.bytes) == Array(values.bytes))
+            #expect(Array(reread.ratings.offsets.elements) == [0, 2, 2, 3])
+        }
+    }
+
+    /// What a peer must not be able to do: make the coordinator trap, or wait for ever.
+    @Test func absurdCountsFromPeersAreSurvived() throws {
+        let (training, _) = SyntheticRatings.planted(users: 20, items: 10, ratings: 80, seed: 1)
+        var coordinator = Coordinator(
+            configuration: JobConfiguration(rank: 2), settings: CoordinatorSettings(minWorkers: 1),
+            data: JobData(ratings: training, holdout: nil, rank: 2), mean: 3, storePath: "", storeFingerprint: "",
+            envelope: Self.envelope, now: .zero)
+        let id = WorkerID([1])
+        func say(_ message: WorkerMessage, payload: Payload? = nil) -> [Coordinator.Action] {
+            coordinator.receive(Parcel(message, payload: payload, envelope: Self.envelope), from: id, now: .zero)
+        }
+        let hello = WorkerMessage.hello(.init(name: "w", threads: 1, kernelLevels: ["portable"], credit: 8))
+        func leaves(_ actions: [Coordinator.Action]) -> Bool {
+            actions.contains { if case .report(.workerLeft) = $0 { true } else { false } }
+        }
+        _ = say(hello)
+        #expect(leaves(say(.heartbeat(progress: 0, sent: .max))))
+        _ = say(hello)
+        var halfStep: HalfStep?
+        for case .send(_, .solve(let step, _), _) in say(.ready(mapsStore: true)) { halfStep = step }
+        let sums = BlockSums(squaredError: 1, penalty: 1, holdoutSquaredError: 0, ratingCount: .max, holdoutCount: .max)
+        let solved = WorkerMessage.Solved(halfStep: try #require(halfStep), block: 0, sums: sums)
+        #expect(leaves(say(.solved(solved), payload: Payload(byteCount: 20 * 2 * 4) { _ in })))
+    }
+
     @Test func ratingsThatDoNotFitAreRefused() {
         let payload = Self.block().encoded()
         #expect(throws: WireError.self) { try RatingsBlock(payload, rowCount: 5, columnCount: 30) }
@@ -130,13 +172,16 @@ import Training
         for length in stride(from: 0, to: payload.bytes.count, by: 8) {
             #expect(throws: WireError.self) { try RatingsBlock(payload.slice(0..<length), rowCount: 6, columnCount: 30) }
         }
-        // Any byte of the structure set to 255 makes an offset, a column or a count wrong, or changes a value.
+        // Whatever one byte becomes, what is accepted is sound: only values can have changed.
         for index in 0..<payload.bytes.count {
             let damaged = Payload(byteCount: payload.bytes.count) { bytes in
                 bytes.copyMemory(from: payload.bytes)
                 bytes[index] = 255
             }
-            _ = try? RatingsBlock(damaged, rowCount: 6, columnCount: 30)
+            if let block = try? RatingsBlock(damaged, rowCount: 6, columnCount: 30) {
+                #expect(block.ratings.defect() == nil && block.holdout?.defect() == nil)
+                #expect(block.ratings.rowCount == 6 && block.ratings.columnCount == 30)
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 // Why: scripts rest on exit codes, and people on errors that say what, where and what to do.
 
 import Foundation
+import LeastSquares
 import TestKit
 import Testing
 
@@ -101,15 +102,75 @@ import Testing
         #expect(await training.says("sweep 1: "))
         let children = Self.children(of: training.pid)
         #expect(children.count == 2)
+        let arguments = try #require(FileManager.default.contents(atPath: "/proc/\(children[0])/cmdline"))
+        let endpoint = try #require(
+            arguments.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }.first { $0.hasPrefix("ipc://") })
+        let socketFolder = URL(fileURLWithPath: String(endpoint.dropFirst(6))).deletingLastPathComponent().path
+        #expect(FileManager.default.fileExists(atPath: socketFolder))
         let clock = ContinuousClock()
         let sent = clock.now
         training.signal(signal)
         let output = try await training.ending
         #expect(output.status == 128 + signal)
-        #expect(clock.now - sent < .seconds(10))
+        // The end is acknowledged and not waited out.
+        #expect(clock.now - sent < .seconds(4))
+        #expect(!FileManager.default.fileExists(atPath: socketFolder))
         #expect(output.standardOutput.isEmpty)
         #expect(folder.content == ["store"], "something was left behind")
         for child in children { #expect(kill(child, 0) == -1, "a worker outlived mf train") }
+    }
+
+    @Test func aWorkerThatDiesBeforeItJoinsIsNotWaitedFor() async throws {
+        let folder = try TemporaryFolder()
+        let training = try await Program.mf.start(
+            ["train", "--ratings", try store(folder), "--model", folder("model"), "--workers", "2", "--rank", "8"])
+        var children: [Int32] = []
+        while children.isEmpty, kill(training.pid, 0) == 0 { children = Self.children(of: training.pid) }
+        kill(try #require(children.first), SIGKILL)
+        let output = try await training.ending
+        #expect(output.status == 0, "\(output.standardError)")
+    }
+
+    /// Should mf be killed, its workers end too.
+    @Test func workersDoNotOutliveAKilledParent() async throws {
+        let folder = try TemporaryFolder()
+        let training = try await Program.mf.start(
+            [
+                "train", "--ratings", try store(folder), "--model", folder("model"), "--workers", "2", "--sweeps", "100000",
+                "--tolerance", "0", "--rank", "128",
+            ])
+        #expect(await training.says("sweep 1: "))
+        let children = Self.children(of: training.pid)
+        training.signal(SIGKILL)
+        _ = try await training.ending
+        let end = ContinuousClock.now + .seconds(20)
+        while children.contains(where: { kill($0, 0) == 0 }), ContinuousClock.now < end {
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        for child in children { #expect(kill(child, 0) == -1, "a worker outlived mf train") }
+    }
+
+    @Test func aSingleSweepTrains() async throws {
+        let folder = try TemporaryFolder()
+        let output = try await Program.mf.run(
+            ["train", "--ratings", try store(folder), "--model", folder("model"), "--sweeps", "1", "--rank", "4"])
+        #expect(output.status == 0, "\(output.standardError)")
+    }
+
+    @Test func kernelsCanBeForced() async throws {
+        let folder = try TemporaryFolder()
+        let store = try store(folder)
+        let output = try await Program.mf.run(
+            ["train", "--ratings", store, "--model", folder("model"), "--rank", "4", "--kernels", "portable"])
+        #expect(output.status == 0, "\(output.standardError)")
+        let inspected = try await Program.mf.run(["inspect", folder("model"), "--json"])
+        #expect(inspected.standardOutput.contains("\"portable\""))
+        let missing = KernelLevel.allCases.filter { !KernelLevel.available.contains($0) }
+        for level in missing {
+            let refused = try await Program.mf.run(
+                ["train", "--ratings", store, "--model", folder("other"), "--kernels", level.rawValue])
+            #expect(refused.status == 69, "\(refused.standardError)")
+        }
     }
 
     @Test func workersAndCoordinatorsEndOnSignals() async throws {

@@ -50,19 +50,21 @@ import Testing
     }
 
     /// Workers before and after the coordinator, over tcp and ipc, with the store mapped and sent.
-    @Test(arguments: ["tcp", "ipc"], [1, 2, 3])
-    func clustersGiveTheSameBytes(transport: String, workers: Int) async throws {
+    @Test(arguments: ["tcp", "ipc"], [(1, 1), (1, 2), (2, 1), (2, 2), (3, 1), (3, 2)])
+    func clustersGiveTheSameBytes(transport: String, size: (workers: Int, threads: Int)) async throws {
+        let (workers, threads) = size
         let fixture = try await Fixture.made
-        let model = fixture.folder("cluster-\(transport)-\(workers)")
-        let listen = transport == "tcp" ? "tcp://127.0.0.1:*" : "ipc://\(fixture.folder("socket-\(workers)"))"
+        let name = "\(transport)-\(workers)-\(threads)"
+        let model = fixture.folder("cluster-\(name)")
+        let listen = transport == "tcp" ? "tcp://127.0.0.1:*" : "ipc://\(fixture.folder("socket-\(name)"))"
         var running: [RunningProgram] = []
-        if transport == "ipc" { running.append(try await worker(listen, threads: 2, mapsStore: false)) }
+        if transport == "ipc" { running.append(try await worker(listen, threads: threads, mapsStore: false)) }
         let coordinator = try await Program.coordinator.start(
             ["--ratings", fixture.store, "--model", model, "--listen", listen, "--min-workers", "\(workers)"]
                 + Fixture.job)
         let endpoint = try await endpoint(of: coordinator)
         while running.count < workers {
-            running.append(try await worker(endpoint, threads: 1, mapsStore: running.count % 2 == 0))
+            running.append(try await worker(endpoint, threads: threads, mapsStore: running.count % 2 == 0))
         }
         let output = try await coordinator.ending
         #expect(output.status == 0, "\(output.standardError)")

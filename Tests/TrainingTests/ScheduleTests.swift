@@ -28,6 +28,13 @@ import Training
         #expect(schedule.next(after: steps[3], objective: 6) == .end(converged: false))
     }
 
+    @Test func aSingleSweepIsAWholeJob() throws {
+        var schedule = schedule(sweeps: 1, extrapolate: true)
+        let items = try halfStep(schedule.next(after: schedule.begin(), objective: 3))
+        #expect(items.side == .item && !items.isExtrapolated)
+        #expect(schedule.next(after: items, objective: 2) == .end(converged: false))
+    }
+
     @Test func aSweepThatGainsTooLittleEndsTraining() throws {
         var schedule = schedule(sweeps: 100, tolerance: 0.01)
         var step = schedule.begin()
