@@ -77,7 +77,7 @@ public struct Coordinator {
     /// The present half-step; nil before the first.
     private var solving: Solving?
     /// How the job ended, and until when the workers may say goodbye.
-    private var closing: (outcome: JobOutcome, deadline: Duration)?
+    private var closing: (outcome: JobOutcome, message: CoordinatorMessage, deadline: Duration)?
     private var hasEnded = false
     private var workers: [WorkerID: WorkerLedger] = [:]
     /// Since when there have been too few workers: none, or before the job begins fewer than it needs.
@@ -142,8 +142,13 @@ public struct Coordinator {
     public mutating func receive(_ parcel: Parcel<WorkerMessage>, from id: WorkerID, now: Duration) -> [Action] {
         defer { actions = [] }
         if hasEnded { return [] }
-        if closing != nil {
-            if case .goodbye = parcel.message { close(id) }
+        if let closing {
+            switch parcel.message {
+            case .goodbye: close(id)
+            // It came too late to take part.
+            case .hello: send(closing.message, to: id, now)
+            default: break
+            }
             return actions
         }
         if case .hello(let hello) = parcel.message {
@@ -505,8 +510,9 @@ public struct Coordinator {
     private mutating func end(
         _ outcome: JobOutcome, _ finish: CoordinatorMessage.Finish, _ reason: String, _ now: Duration
     ) {
-        for id in workers.keys.sorted() { send(.finish(finish, reason: reason), to: id, now) }
-        closing = (outcome, now + Self.closingTime)
+        let message = CoordinatorMessage.finish(finish, reason: reason)
+        for id in workers.keys.sorted() { send(message, to: id, now) }
+        closing = (outcome, message, now + Self.closingTime)
         if workers.isEmpty { end() }
     }
 

@@ -14,8 +14,8 @@ struct WorkerProcesses {
 
     /// The coordinator is this process, with which the workers end; it may be stopped for as long as its user likes.
     private static let coordinatorTimeoutSeconds = 1_000_000
-    /// How long the workers have to end by themselves once the job is over.
-    private static let farewellSeconds = 5
+    /// How long the workers have to end by themselves once the job is over: all that took part know already.
+    private static let farewellSeconds = 1
 
     init(count: Int, threads: Int, endpoint: Endpoint, logLevel: Logger.Level) throws(Failure) {
         self.count = count
