@@ -102,7 +102,7 @@ public final class ProgressView {
             """
             sweep \(record.sweep): objective \(Self.decimal(record.objective, 1)), \
             train RMSE \(Self.decimal(record.trainRMSE, 4))\(heldOut), \
-            \(Self.decimal(record.userSeconds, 2)) s users, \(Self.decimal(record.itemSeconds, 2)) s items, \
+            \(Self.decimal(record.userSeconds, 3)) s users, \(Self.decimal(record.itemSeconds, 3)) s items, \
             \(record.workers) workers
             """)
     }

@@ -12,8 +12,8 @@ public func sweepTable(_ sweeps: [SweepRecord]) -> TextTable {
     for sweep in sweeps {
         table.add([
             String(sweep.sweep), String(format: "%.1f", sweep.objective), String(format: "%.4f", sweep.trainRMSE),
-            sweep.validationRMSE.map { String(format: "%.4f", $0) } ?? "-", String(format: "%.2f", sweep.userSeconds),
-            String(format: "%.2f", sweep.itemSeconds), String(format: "%.1f", Double(sweep.bytesSent) / 1e6),
+            sweep.validationRMSE.map { String(format: "%.4f", $0) } ?? "-", String(format: "%.3f", sweep.userSeconds),
+            String(format: "%.3f", sweep.itemSeconds), String(format: "%.1f", Double(sweep.bytesSent) / 1e6),
             String(format: "%.1f", Double(sweep.bytesReceived) / 1e6), String(sweep.workers),
         ])
     }

@@ -1,8 +1,15 @@
 // Why: tests write into folders of their own and leave nothing behind.
 
 import Foundation
+import Synchronization
 
-/// A new, empty folder, removed with everything in it when this object goes.
+/// The folders that exist now. What static fixtures hold has no other end than that of the process.
+private let existing = Mutex<Set<String>>([])
+private let removesAtExit: Void = {
+    atexit { for path in existing.withLock({ $0 }) { try? FileManager.default.removeItem(atPath: path) } }
+}()
+
+/// A new, empty folder, removed with everything in it when this object goes, or at the end of the process.
 public final class TemporaryFolder: Sendable {
     public let path: String
 
@@ -11,9 +18,14 @@ public final class TemporaryFolder: Sendable {
         let folder = FileManager.default.temporaryDirectory.path + "/mf-test-" + UUID().uuidString.prefix(8)
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         path = folder
+        _ = removesAtExit
+        _ = existing.withLock { $0.insert(folder) }
     }
 
-    deinit { try? FileManager.default.removeItem(atPath: path) }
+    deinit {
+        try? FileManager.default.removeItem(atPath: path)
+        _ = existing.withLock { $0.remove(path) }
+    }
 
     /// The path of `name` in the folder.
     public func callAsFunction(_ name: String) -> String { path + "/" + name }
