@@ -410,7 +410,9 @@ public struct Coordinator {
         homes[side][block] = id
         actions.append(
             .report(
-                .halfStepProgressed(halfStep, rows: solving!.solvedRowCount, of: data.plan[side].rowCount)))
+                .halfStepProgressed(
+                    halfStep, rows: solving!.solvedRowCount,
+                    fraction: 1 - Double(solving!.unsolvedCount) / Double(data.plan[side].count))))
         for other in workers.keys.sorted() {
             workers[other]!.strike(block)
             if halfStep.isExtrapolated || other != id, workers[other]!.isReady { workers[other]!.lack(side, block) }

@@ -13,8 +13,8 @@ public enum JobEvent: Sendable {
     /// A worker that cannot take part.
     case workerRefused(name: String, reason: String)
     case halfStepBegan(HalfStep, rows: Int)
-    /// `rows` of the half-step's rows are solved so far.
-    case halfStepProgressed(HalfStep, rows: Int, of: Int)
+    /// So much is solved so far: rows, and the fraction of the blocks, which are of equal cost while rows are not.
+    case halfStepProgressed(HalfStep, rows: Int, fraction: Double)
     case halfStepEnded(HalfStep, objective: Objective, seconds: Double)
     case sweepEnded(SweepRecord)
     /// Extrapolated item factors did not lower the objective; the users are solved again without.

@@ -48,7 +48,7 @@ public final class ProgressView {
         case .halfStepBegan:
             halfStepBegan = clock.now
             lastDrawn = nil
-        case .halfStepProgressed(let halfStep, let rows, let total): draw(halfStep, rows, total)
+        case .halfStepProgressed(let halfStep, let rows, let fraction): draw(halfStep, rows, fraction)
         case .halfStepEnded(let halfStep, let objective, let seconds):
             logger.debug(
                 "half-step ended",
@@ -72,20 +72,18 @@ public final class ProgressView {
 
     // MARK: Terminal
 
-    private func draw(_ halfStep: HalfStep, _ rows: Int, _ total: Int) {
+    private func draw(_ halfStep: HalfStep, _ rows: Int, _ fraction: Double) {
         guard isTerminal else { return }
         let now = clock.now
-        if let lastDrawn, now - lastDrawn < Self.drawInterval, rows < total { return }
+        if let lastDrawn, now - lastDrawn < Self.drawInterval, fraction < 1 { return }
         lastDrawn = now
         let seconds = max((now - halfStepBegan) / .seconds(1), 1e-9)
-        let fraction = Double(rows) / Double(max(total, 1))
         let filled = Int(fraction * Double(Self.barWidth))
         let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: Self.barWidth - filled)
-        let rate = Double(rows) / seconds
-        let left = Double(total - rows) / max(rate, 1e-9)
+        let left = seconds * (1 - fraction) / max(fraction, 1e-9)
         write(
             Self.clearLine + "sweep \(halfStep.sweep)/\(sweeps) \(halfStep.side)s [\(bar)] \(Int(fraction * 100))% "
-                + "\(Self.rate(rate)) rows/s ETA \(Self.clockTime(left))")
+                + "\(Self.rate(Double(rows) / seconds)) rows/s ETA \(Self.clockTime(left))")
     }
 
     private func row(_ record: SweepRecord) {
