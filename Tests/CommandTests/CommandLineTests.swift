@@ -102,10 +102,7 @@ import Testing
         #expect(await training.says("sweep 1: "))
         let children = Self.children(of: training.pid)
         #expect(children.count == 2)
-        let arguments = try #require(FileManager.default.contents(atPath: "/proc/\(children[0])/cmdline"))
-        let endpoint = try #require(
-            arguments.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }.first { $0.hasPrefix("ipc://") })
-        let socketFolder = URL(fileURLWithPath: String(endpoint.dropFirst(6))).deletingLastPathComponent().path
+        let socketFolder = try Self.socketFolder(ofWorker: children[0])
         #expect(FileManager.default.fileExists(atPath: socketFolder))
         let clock = ContinuousClock()
         let sent = clock.now
@@ -141,6 +138,9 @@ import Testing
             ])
         #expect(await training.says("sweep 1: "))
         let children = Self.children(of: training.pid)
+        // The one thing that nobody is left to remove.
+        let socketFolder = try Self.socketFolder(ofWorker: try #require(children.first))
+        defer { try? FileManager.default.removeItem(atPath: socketFolder) }
         training.signal(SIGKILL)
         _ = try await training.ending
         let end = ContinuousClock.now + .seconds(20)
@@ -221,6 +221,14 @@ import Testing
             #expect(output.status == 0)
             #expect(arguments.count == 1 && program.name == "mf" || output.standardOutput.contains("Example:"))
         }
+    }
+
+    /// The folder of the socket to which a worker of `mf train` connects.
+    private static func socketFolder(ofWorker pid: Int32) throws -> String {
+        let arguments = try #require(FileManager.default.contents(atPath: "/proc/\(pid)/cmdline"))
+        let endpoint = try #require(
+            arguments.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }.first { $0.hasPrefix("ipc://") })
+        return URL(fileURLWithPath: String(endpoint.dropFirst(6))).deletingLastPathComponent().path
     }
 
     /// The processes whose parent is `pid`.
