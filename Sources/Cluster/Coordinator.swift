@@ -15,34 +15,6 @@ import LeastSquares
 import Ratings
 import Training
 
-/// What is not part of the job but of how it is run.
-public struct CoordinatorSettings: Sendable, Hashable {
-    /// The job begins when so many workers have said hello.
-    public var minWorkers: Int
-    /// The kernels that the job must run with; nil for the best that all the first workers have.
-    public var kernelLevel: KernelLevel?
-    /// A worker that was silent for so long is taken for dead.
-    public var silenceTimeout: Duration
-    /// Without any worker for so long, or before the job begins without enough of them, the job fails.
-    public var workerTimeout: Duration
-    /// A worker is sent something at least this often.
-    public var heartbeatInterval: Duration
-    /// Blocks that a worker has at a time: the one it solves, and those whose way to it this hides.
-    public var blocksInFlight: Int
-
-    public init(
-        minWorkers: Int, kernelLevel: KernelLevel? = nil, silenceTimeout: Duration = .seconds(10), workerTimeout: Duration = .seconds(300),
-        heartbeatInterval: Duration = .seconds(1), blocksInFlight: Int = 3
-    ) {
-        self.minWorkers = minWorkers
-        self.kernelLevel = kernelLevel
-        self.silenceTimeout = silenceTimeout
-        self.workerTimeout = workerTimeout
-        self.heartbeatInterval = heartbeatInterval
-        self.blocksInFlight = blocksInFlight
-    }
-}
-
 /// The coordinator of one job, as a state machine.
 public struct Coordinator {
     public enum Action: Sendable {
@@ -82,18 +54,10 @@ public struct Coordinator {
     private var workers: [WorkerID: WorkerLedger] = [:]
     /// Since when there have been too few workers: none, or before the job begins fewer than it needs.
     private var deserted: Duration?
-    private var factors: BySide<[FactorBlock]>
+    private var factors: JobFactors
     /// Who solved each block last.
     private var homes: BySide<[WorkerID?]>
     private var schedule: Schedule
-    /// The regularization of each side's present factors.
-    private var penalty: BySide<Double>
-    /// Each block as it was solved last. The present factors of the items may be extrapolated from these.
-    private var results: BySide<[Payload?]>
-    /// The regularization of the items' results.
-    private var itemResultPenalty = 0.0
-    /// The regularization of each block of extrapolated item factors.
-    private var extrapolatedPenalties: [Double] = []
     private var userSeconds = 0.0
     private var sweeps: [SweepRecord] = []
     private var actions: [Action] = []
@@ -119,16 +83,9 @@ public struct Coordinator {
         job = JobDescription(
             solver: solver, kernelLevel: .portable, seed: configuration.seed, plan: data.plan, storePath: storePath,
             storeFingerprint: storeFingerprint)
-        factors = data.plan.map { Array(repeating: .initial, count: $0.count) }
+        factors = JobFactors(job.initialFactors, data: data, solver: solver)
         homes = data.plan.map { Array(repeating: nil, count: $0.count) }
-        results = data.plan.map { Array(repeating: nil, count: $0.count) }
-        extrapolatedPenalties = Array(repeating: 0, count: data.plan.item.count)
         schedule = Schedule(configuration)
-        let initial = job.initialFactors
-        penalty = BySide(
-            user: 0,
-            item: Objective.initialPenalty(
-                initial, side: .item, offsets: data.rows(.item).offsets.elements, solver: solver))
         deserted = now
     }
 
@@ -319,7 +276,7 @@ public struct Coordinator {
         guard workers[id]!.standing == .welcomed else { return drop(.stale) }
         workers[id]!.standing = .ready(mapsStore: mapsStore)
         for side in Side.allCases {
-            for (block, factors) in factors[side].enumerated() where factors.payload != nil {
+            for (block, factors) in factors.present[side].enumerated() where factors.payload != nil {
                 workers[id]!.lack(side, block)
             }
         }
@@ -338,7 +295,7 @@ public struct Coordinator {
             guard block < data.plan[side].count else { return drop(.malformed) }
             workers[id]!.resendRatings(side, block, during: solving?.halfStep)
         case .factors(let side, let block):
-            guard block < data.plan[side].count, factors[side][block].payload != nil else { return drop(.malformed) }
+            guard block < data.plan[side].count, factors.present[side][block].payload != nil else { return drop(.malformed) }
             workers[id]!.lack(side, block)
         }
         supply(id, now)
@@ -357,7 +314,7 @@ public struct Coordinator {
     }
 
     private mutating func sendAll(_ id: WorkerID, _ halfStep: HalfStep, _ now: Duration) {
-        while let (message, payload) = workers[id]!.next(halfStep, factors: factors, data: data) {
+        while let (message, payload) = workers[id]!.next(halfStep, factors: factors.present, data: data) {
             send(message, payload, to: id, now)
         }
     }
@@ -404,9 +361,7 @@ public struct Coordinator {
         solving!.sums[block] = solved.sums
         solving!.unsolvedCount -= 1
         solving!.solvedRowCount += data.plan[side].rows(block).count
-        let present = halfStep.isExtrapolated ? extrapolate(payload, block) : payload
-        results[side][block] = payload
-        factors[side][block] = .solved(version: halfStep.solvedVersion, present)
+        factors.take(payload, block: block, of: halfStep)
         homes[side][block] = id
         actions.append(
             .report(
@@ -427,12 +382,8 @@ public struct Coordinator {
     private mutating func complete(_ solving: Solving, _ now: Duration) {
         let halfStep = solving.halfStep
         let objective = Objective(
-            blocks: solving.sums.map { $0! }, side: halfStep.side, fixedPenalty: penalty[halfStep.side.other])
-        penalty = objective.penalty
-        if halfStep.isExtrapolated {
-            itemResultPenalty = penalty.item
-            penalty.item = extrapolatedPenalties.reduce(0, +)
-        }
+            blocks: solving.sums.map { $0! }, side: halfStep.side, fixedPenalty: factors.penalty[halfStep.side.other])
+        factors.complete(halfStep, objective)
         let seconds = (now - solving.began) / .seconds(1)
         actions.append(.report(.halfStepEnded(halfStep, objective: objective, seconds: seconds)))
         let step = schedule.next(after: halfStep, objective: objective.value)
@@ -461,42 +412,14 @@ public struct Coordinator {
         case .solve(let halfStep): begin(halfStep, now)
         case .withdrawExtrapolation(let version, let halfStep):
             actions.append(.report(.extrapolationWithdrawn(sweep: halfStep.sweep)))
-            penalty.item = itemResultPenalty
-            for block in factors.item.indices {
-                factors.item[block] = .solved(version: version, results.item[block]!)
+            factors.withdrawExtrapolation(version: version)
+            for block in 0..<data.plan.item.count {
                 for id in workers.keys where workers[id]!.isReady { workers[id]!.lack(.item, block) }
             }
             begin(halfStep, now)
         case .end(let converged):
             end(
-                .done(factors: results.map { $0.map { $0! } }, sweeps: sweeps, converged: converged), .done,
-                "the model is finished", now)
-        }
-    }
-
-    // MARK: Extrapolation
-
-    /// The extrapolation of an item block's new factors, and its penalty on the books.
-    private mutating func extrapolate(_ solved: Payload, _ block: Int) -> Payload {
-        let previous = results.item[block]!
-        var present = Payload(byteCount: solved.bytes.count) { bytes in
-            Extrapolation.extrapolate(solved.floats, previous: previous.floats, to: bytes.bindMemory(to: Float.self))
-        }
-        // Only absurd values can overflow; they are then not extrapolated.
-        if !present.isFinite { present = solved }
-        extrapolatedPenalties[block] = penalty(of: present, .item, block)
-        return present
-    }
-
-    /// The regularization of a block's factors, added in row order.
-    private func penalty(of factors: Payload, _ side: Side, _ block: Int) -> Double {
-        let offsets = data.rows(side).offsets
-        let floats = factors.floats
-        return data.plan[side].rows(block).enumerated().reduce(0.0) { sum, indexed in
-            let (index, row) = indexed
-            let squares = floats[index * job.rank..<(index + 1) * job.rank]
-                .reduce(0.0) { $0 + Double($1) * Double($1) }
-            return sum + job.solver.regularization(ofRowWith: Int(offsets[row + 1] - offsets[row])) * squares
+                .done(factors: factors.finished, sweeps: sweeps, converged: converged), .done, "the model is finished", now)
         }
     }
 
@@ -536,9 +459,4 @@ public struct Coordinator {
             && (sums.squaredError + sums.penalty + sums.holdoutSquaredError).isFinite
             && sums.ratingCount == expected.ratings && sums.holdoutCount == expected.holdout
     }
-}
-
-extension Payload {
-    /// Whether all of its single-precision numbers are finite.
-    var isFinite: Bool { floats.allSatisfy(\.isFinite) }
 }

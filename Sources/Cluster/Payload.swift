@@ -63,6 +63,9 @@ public final class Payload: Sendable {
 
     /// The bytes as single-precision numbers.
     public var floats: UnsafeBufferPointer<Float> { bytes.bindMemory(to: Float.self) }
+
+    /// Whether all of these are finite.
+    var isFinite: Bool { floats.allSatisfy(\.isFinite) }
 }
 
 /// Memory of our own.

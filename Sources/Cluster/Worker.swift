@@ -14,29 +14,6 @@ import LeastSquares
 import Ratings
 import Training
 
-/// How a worker is run.
-public struct WorkerSettings: Sendable, Hashable {
-    /// For people: host and process.
-    public var name: String
-    public var threads: Int
-    /// Raw values of the kernel levels that this worker may use.
-    public var kernelLevels: [String]
-    public var heartbeatInterval: Duration
-    /// A coordinator that was silent for so long is joined anew, under a new routing id.
-    public var silenceTimeout: Duration
-
-    public init(
-        name: String, threads: Int, kernelLevels: [String], heartbeatInterval: Duration = .seconds(1),
-        silenceTimeout: Duration = .seconds(10)
-    ) {
-        self.name = name
-        self.threads = threads
-        self.kernelLevels = kernelLevels
-        self.heartbeatInterval = heartbeatInterval
-        self.silenceTimeout = silenceTimeout
-    }
-}
-
 /// A worker of one coordinator, as a state machine. After `rejoin` the shell makes a new one.
 public struct Worker {
     public enum Action: Sendable {
@@ -409,37 +386,5 @@ public struct Worker {
         }
         needs += versions[fixed].blocks(before: task.halfStep.fixedVersion).map { .factors(fixed, block: $0) }
         return needs
-    }
-}
-
-/// The version of each block of one side.
-struct BlockVersions {
-    private var versions: [Int]
-    private(set) var newest = 0
-    /// How many blocks have the newest version.
-    private var newestCount: Int
-
-    init(count: Int) {
-        versions = Array(repeating: 0, count: count)
-        newestCount = count
-    }
-
-    subscript(block: Int) -> Int { versions[block] }
-
-    mutating func set(_ block: Int, to version: Int) {
-        precondition(version > versions[block])
-        versions[block] = version
-        if version > newest {
-            newest = version
-            newestCount = 1
-        } else if version == newest {
-            newestCount += 1
-        }
-    }
-
-    /// The blocks that are older than `version`.
-    func blocks(before version: Int) -> [Int] {
-        if newest == version, newestCount == versions.count { return [] }
-        return versions.indices.filter { versions[$0] < version }
     }
 }

@@ -165,11 +165,3 @@ private struct BlockQueue {
         return block
     }
 }
-
-/// The present factors of a block.
-enum FactorBlock {
-    case initial
-    case solved(version: Int, Payload)
-
-    var payload: Payload? { if case .solved(_, let payload) = self { payload } else { nil } }
-}

@@ -1,0 +1,31 @@
+// Why: all that a coordinator can be told beside its job, with the defaults in one place.
+
+import LeastSquares
+
+/// What is not part of the job but of how it is run.
+public struct CoordinatorSettings: Sendable, Hashable {
+    /// The job begins when so many workers have said hello.
+    public var minWorkers: Int
+    /// The kernels that the job must run with; nil for the best that all the first workers have.
+    public var kernelLevel: KernelLevel?
+    /// A worker that was silent for so long is taken for dead.
+    public var silenceTimeout: Duration
+    /// Without any worker for so long, or before the job begins without enough of them, the job fails.
+    public var workerTimeout: Duration
+    /// A worker is sent something at least this often.
+    public var heartbeatInterval: Duration
+    /// Blocks that a worker has at a time: the one it solves, and those whose way to it this hides.
+    public var blocksInFlight: Int
+
+    public init(
+        minWorkers: Int, kernelLevel: KernelLevel? = nil, silenceTimeout: Duration = .seconds(10), workerTimeout: Duration = .seconds(300),
+        heartbeatInterval: Duration = .seconds(1), blocksInFlight: Int = 3
+    ) {
+        self.minWorkers = minWorkers
+        self.kernelLevel = kernelLevel
+        self.silenceTimeout = silenceTimeout
+        self.workerTimeout = workerTimeout
+        self.heartbeatInterval = heartbeatInterval
+        self.blocksInFlight = blocksInFlight
+    }
+}

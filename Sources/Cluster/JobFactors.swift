@@ -1,0 +1,95 @@
+// Why: the coordinator's copy of the factors: immutable payloads, one a block, that are sent to workers as they are. A
+// block's payload is replaced and never changed, so one that is still on its way to a slow worker stays whole.
+//
+// What a block was solved to last is its *result*; what the workers read is its *present* factors. The two differ
+// for items between sweeps, when the present factors are extrapolated from the last two results.
+
+import LeastSquares
+import Ratings
+import Training
+
+/// The present factors of a block.
+enum FactorBlock {
+    /// Every worker makes these itself.
+    case initial
+    case solved(version: Int, Payload)
+
+    var payload: Payload? { if case .solved(_, let payload) = self { payload } else { nil } }
+}
+
+/// The factors of a job, block by block, and their regularization.
+struct JobFactors {
+    private(set) var present: BySide<[FactorBlock]>
+    /// The regularization of each side's present factors.
+    private(set) var penalty: BySide<Double>
+    private var results: BySide<[Payload?]>
+    /// The regularization of the items' results.
+    private var itemResultPenalty = 0.0
+    /// The regularization of each block of extrapolated items.
+    private var extrapolatedPenalties: [Double]
+    private let data: JobData
+    private let solver: SolverConfiguration
+
+    /// The initial factors.
+    init(_ initial: InitialFactors, data: JobData, solver: SolverConfiguration) {
+        self.data = data
+        self.solver = solver
+        present = data.plan.map { Array(repeating: .initial, count: $0.count) }
+        results = data.plan.map { Array(repeating: nil, count: $0.count) }
+        extrapolatedPenalties = Array(repeating: 0, count: data.plan.item.count)
+        penalty = BySide(user: Side.user, item: Side.item).map { side in
+            Objective.initialPenalty(initial, side: side, offsets: data.rows(side).offsets.elements, solver: solver)
+        }
+    }
+
+    /// Takes in the result of a block.
+    mutating func take(_ result: Payload, block: Int, of halfStep: HalfStep) {
+        let factors = halfStep.isExtrapolated ? extrapolate(result, block) : result
+        results[halfStep.side][block] = result
+        present[halfStep.side][block] = .solved(version: halfStep.solvedVersion, factors)
+    }
+
+    /// Takes in that all blocks of `halfStep` are solved, with `objective`.
+    mutating func complete(_ halfStep: HalfStep, _ objective: Objective) {
+        penalty = objective.penalty
+        guard halfStep.isExtrapolated else { return }
+        itemResultPenalty = penalty.item
+        // In block order, so that it is the same whoever solved what when.
+        penalty.item = extrapolatedPenalties.reduce(0, +)
+    }
+
+    /// Makes the items' results their present factors, under a version of their own.
+    mutating func withdrawExtrapolation(version: Int) {
+        penalty.item = itemResultPenalty
+        present.item = results.item.map { .solved(version: version, $0!) }
+    }
+
+    /// The results of both sides, once each has been solved: the model.
+    var finished: BySide<[Payload]> { results.map { $0.map { $0! } } }
+
+    /// Extrapolates an item block, and books its penalty.
+    private mutating func extrapolate(_ result: Payload, _ block: Int) -> Payload {
+        let previous = results.item[block]!
+        var factors = Payload(byteCount: result.bytes.count) { bytes in
+            Extrapolation.extrapolate(result.floats, previous: previous.floats, to: bytes.bindMemory(to: Float.self))
+        }
+        // Only absurd values can overflow; they are then not extrapolated.
+        if !factors.isFinite { factors = result }
+        extrapolatedPenalties[block] = penalty(of: factors, block)
+        return factors
+    }
+
+    /// The regularization of an item block's factors, added in row order.
+    private func penalty(of factors: Payload, _ block: Int) -> Double {
+        let (offsets, floats) = (data.rows(.item).offsets, factors.floats)
+        var penalty = 0.0
+        for (index, row) in data.plan.item.rows(block).enumerated() {
+            var squares = 0.0
+            for element in floats[index * solver.rank..<(index + 1) * solver.rank] {
+                squares += Double(element) * Double(element)
+            }
+            penalty += solver.regularization(ofRowWith: Int(offsets[row + 1] - offsets[row])) * squares
+        }
+        return penalty
+    }
+}

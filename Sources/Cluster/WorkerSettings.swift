@@ -1,0 +1,24 @@
+// Why: all that a worker can be told beside its coordinator, with the defaults in one place.
+
+/// How a worker is run.
+public struct WorkerSettings: Sendable, Hashable {
+    /// For people: host and process.
+    public var name: String
+    public var threads: Int
+    /// Raw values of the kernel levels that this worker may use.
+    public var kernelLevels: [String]
+    public var heartbeatInterval: Duration
+    /// A coordinator that was silent for so long is joined anew, under a new routing id.
+    public var silenceTimeout: Duration
+
+    public init(
+        name: String, threads: Int, kernelLevels: [String], heartbeatInterval: Duration = .seconds(1),
+        silenceTimeout: Duration = .seconds(10)
+    ) {
+        self.name = name
+        self.threads = threads
+        self.kernelLevels = kernelLevels
+        self.heartbeatInterval = heartbeatInterval
+        self.silenceTimeout = silenceTimeout
+    }
+}
