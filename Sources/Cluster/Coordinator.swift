@@ -348,7 +348,11 @@ public struct Coordinator {
         _ solved: WorkerMessage.Solved, _ payload: Payload?, _ id: WorkerID, _ now: Duration
     ) {
         let (halfStep, side, block) = (solved.halfStep, solved.halfStep.side, solved.block)
-        guard halfStep == solving?.halfStep, block < data.plan[side].count, solving!.sums[block] == nil else {
+        guard halfStep == solving?.halfStep, block < data.plan[side].count else { return drop(.stale) }
+        guard solving!.sums[block] == nil else {
+            // Someone else was faster; this worker has room for another block.
+            workers[id]!.strike(block)
+            supply(id, now)
             return drop(.stale)
         }
         guard let payload, payload.bytes.count == job.factorByteCount(side, block), payload.isFinite,
