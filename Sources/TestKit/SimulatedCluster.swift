@@ -2,6 +2,7 @@
 // happens next: which message arrives, which solver gets on, who crashes. Every message goes through the codec. Two
 // runs with one seed are the same, and all runs must give the same factors.
 
+import ArrayFiles
 import Cluster
 import Failures
 import LeastSquares
@@ -137,7 +138,7 @@ public struct SimulatedCluster {
 
     private mutating func run() throws -> Result {
         let blockCount = scenario.configuration.sweeps * (scenario.data.plan.user.count + scenario.data.plan.item.count)
-        var crashMoments = (0..<scenario.crashes).map { _ in Int.random(in: 0..<blockCount, using: &generator) }.sorted()
+        var crashMoments = (0..<scenario.crashes).map { _ in Int.random(in: 1..<blockCount, using: &generator) }.sorted()
         while !hasEnded {
             while let moment = crashMoments.first, moment <= solvedCount {
                 crashMoments.removeFirst()
@@ -298,9 +299,11 @@ extension JobData {
 }
 
 extension JobOutcome {
-    /// The bytes of both sides' factors, when the job is done.
-    public var factorBytes: [UInt8]? {
+    /// The checksum of both sides' factors, when the job is done.
+    public var factorChecksum: UInt64? {
         guard case .done(let factors, _, _) = self else { return nil }
-        return (factors.user + factors.item).flatMap { Array($0.bytes) }
+        var checksum = Checksum()
+        for payload in factors.user + factors.item { checksum.update(payload.bytes) }
+        return checksum.value
     }
 }
