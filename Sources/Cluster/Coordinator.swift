@@ -322,7 +322,7 @@ public struct Coordinator {
     // MARK: Half-steps
 
     private mutating func beginJob(_ now: Duration) {
-        // The best level that all have; every worker has the portable one.
+        // The best level that all have. Every worker has the portable one, unless it was told to use another only.
         let common = workers.values.map { Set($0.hello.kernelLevels) }
         job.kernelLevel =
             settings.kernelLevel

@@ -18,7 +18,7 @@ public enum CoordinatorMessage: WireMessage, Hashable {
     case factors(Side, block: Int, version: Int)
     /// Solve this block of the half-step's side.
     case solve(HalfStep, block: Int)
-    /// The job is over.
+    /// The job is over; answered with a goodbye.
     case finish(Finish, reason: String)
 
     public enum Refusal: String, Sendable, Hashable {

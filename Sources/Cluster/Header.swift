@@ -9,7 +9,8 @@
 
 import ArrayFiles
 
-/// Which life of which job a message belongs to. Both are 0 in a hello, for a worker knows neither yet.
+/// Which life of which job a message belongs to. Both are 0 in what a worker says until it is welcomed, for it knows
+/// neither yet.
 public struct Envelope: Sendable, Hashable {
     /// Drawn at random when a job begins.
     public var job: UInt64

@@ -38,7 +38,7 @@ public enum DropReason: String, Sendable, Hashable, CaseIterable {
     case foreign
     /// From a worker that is not known (any more).
     case unknownWorker
-    /// A result for another half-step, or for a block that is solved already.
+    /// What is not needed any more: a result for another half-step or a solved block, factors or ratings that are here.
     case stale
     /// Cannot be read, or does not fit the job.
     case malformed

@@ -2,7 +2,8 @@
 // list is its length (UInt32) and its elements. Reading checks every length against `Limits` and against what is
 // left before it takes memory, and never traps.
 
-/// Why a message cannot be read. Such messages are counted and dropped.
+/// Why a message cannot be read. Such messages are counted and dropped, and cost the worker its membership unless it
+/// would ask for them again.
 public struct WireError: Error, Hashable, Sendable {
     public var what: String
     /// Whether the sender speaks another version of the protocol, and so will never be understood.

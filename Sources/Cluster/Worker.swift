@@ -1,13 +1,13 @@
 // Why: a worker's decisions, and nothing else; the shell owns the socket, the solver thread and the memory.
 //
 //     joining --(welcome)--> preparing --(store opened or not)--> working --(finish)--> ended
-//        ^------------------- rejoin: silence, or refused as unknown ---'
+//        ^-- rejoin: silence, a loss, a message that cannot be read, or refused as unknown --'
 //
 // A worker holds the factors of both sides, each block with its version, and solves what it is told to once it has
 // all that the block needs. It hands the solver a few blocks at a time, so that the solver never waits for the
 // network. What arrives while the solver runs is written at once unless the solver may be reading or writing that
-// memory: the fixed side, and the very blocks being solved. Such factors wait until the solver is through; they can
-// only come when the result is no longer wanted.
+// memory: the fixed side, and the very blocks being solved. Such factors wait until the solver is through; they only
+// come when the result is no longer wanted, or for the second time.
 
 import DequeModule
 import LeastSquares
@@ -58,7 +58,7 @@ public struct Worker {
     private var isAnswered = false
     private var lastSent: Duration?
     private var lastNeed: Duration?
-    /// Messages since the welcome, both ways; see `WorkerLedger`.
+    /// Messages both ways, hellos and welcomes not counted; see `WorkerLedger`.
     private var sentCount: UInt64 = 0
     private var receivedCount: UInt64 = 0
     private var isOver = false
@@ -92,7 +92,7 @@ public struct Worker {
 
     // MARK: Inputs
 
-    /// Lets time pass; called soon after the start and at least every second.
+    /// Lets time pass; called soon after the start, and several times a second.
     public mutating func tick(now: Duration) -> [Action] {
         defer { actions = [] }
         if isOver { return [] }

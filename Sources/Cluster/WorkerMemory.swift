@@ -12,7 +12,7 @@ import Training
 public final class WorkerMemory: @unchecked Sendable {
     // Unchecked, because the state machine keeps the two threads apart: it never installs factors where the solver
     // reads or writes (Worker.isInUse), and a block's ratings are installed before it is handed over and never
-    // after. `ratings` itself is only touched on the machine's thread; a task carries its block's ratings along.
+    // after. `received` itself is only touched on the machine's thread; a task carries its block's ratings along.
     public let job: JobDescription
     /// The ratings, when the store is mapped; else they come block by block.
     private let data: JobData?

@@ -6,7 +6,7 @@ import Training
 
 /// From a worker to the coordinator.
 public enum WorkerMessage: WireMessage, Hashable {
-    /// I am here. Said every second until answered.
+    /// I am here. Said every 100 ms until answered, then every second until welcomed.
     case hello(Hello)
     /// I have taken in the job; `mapsStore` says that I need no ratings from you.
     case ready(mapsStore: Bool)
@@ -20,7 +20,7 @@ public enum WorkerMessage: WireMessage, Hashable {
     case solved(Solved)
     /// The block cannot be solved, here or anywhere.
     case failed(BlockFailure)
-    /// I am leaving.
+    /// I am leaving, or have read that the job is over.
     case goodbye(reason: String)
 
     public struct Hello: Sendable, Hashable {

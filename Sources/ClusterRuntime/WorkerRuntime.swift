@@ -161,7 +161,8 @@ public final class WorkerRuntime {
                 let parcel = Parcel(message, payload: payload, envelope: machine.presentEnvelope)
                 var frames: [Frame] = [.copied(parcel.header)]
                 if let payload { frames.append(.shared(payload.bytes, owner: payload)) }
-                // Without a connection the message is lost; silence then makes both sides begin anew.
+                // Without a connection the message is lost; the counts in heartbeats, or silence, then make both sides
+                // begin anew.
                 _ = try session.socket.send(frames)
             case .prepare(let job): prepare(job, session)
             case .installRatings(let side, let block, let ratings):

@@ -3,7 +3,8 @@
 //     objective = sum over ratings (r - u.v)^2  +  sum over users lambda_i |u_i|^2  +  sum over items lambda_j |v_j|^2
 //
 // After each half-step the workers know the first sum and the penalty of the rows they solved; the other side's
-// penalty is that of the half-step before. Parts are added in block order, in double.
+// penalty is that of the half-step before or, where its factors were extrapolated, of those. Parts are added in block
+// order, in double.
 
 import LeastSquares
 import Ratings

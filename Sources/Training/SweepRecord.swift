@@ -9,10 +9,10 @@ public struct SweepRecord: Sendable, Hashable, Codable {
     public var trainRMSE: Double
     /// RMSE of the held-out ratings; nil without a holdout.
     public var validationRMSE: Double?
-    /// Wall-clock seconds of each half-step.
+    /// Wall-clock seconds of each half-step; of both user half-steps where an extrapolation was withdrawn.
     public var userSeconds: Double
     public var itemSeconds: Double
-    /// Payload and header bytes that the coordinator sent and received during the sweep.
+    /// Bytes that the coordinator sent and received since the sweep before.
     public var bytesSent: Int
     public var bytesReceived: Int
     /// Workers connected at the end of the sweep.
