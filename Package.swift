@@ -9,7 +9,7 @@ let package = Package(
         .library(
             name: "MatrixFactorization",
             targets: [
-                "Failures", "ArrayFiles", "Ratings", "LeastSquares", "Training", "Cluster", "ClusterRuntime", "Model",
+                "Failures", "ArrayFiles", "ZeroMQ", "Ratings", "LeastSquares", "Training", "Cluster", "ClusterRuntime", "Model",
                 "Evaluation",
             ]),
         .executable(name: "mf", targets: ["mf"]),

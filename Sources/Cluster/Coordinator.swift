@@ -323,11 +323,14 @@ public struct Coordinator {
 
     private mutating func beginJob(_ now: Duration) {
         // The best level that all have. Every worker has the portable one, unless it was told to use another only.
-        let common = workers.values.map { Set($0.hello.kernelLevels) }
-        job.kernelLevel =
-            settings.kernelLevel
-            ?? KernelLevel.allCases.filter { level in common.allSatisfy { $0.contains(level.rawValue) } }.max()
-            ?? .portable
+        let offers = workers.values.map { Set($0.hello.kernelLevels) }
+        let common = KernelLevel.allCases.filter { level in offers.allSatisfy { $0.contains(level.rawValue) } }
+        guard let level = settings.kernelLevel ?? common.max() else {
+            let failure = Failure(
+                .unavailable, "the workers have no kernel level in common", remedy: "start them without --kernels")
+            return end(.failed(failure), .failed, failure.what, now)
+        }
+        job.kernelLevel = level
         begin(schedule.begin(), now)
         for id in workers.keys.sorted() { welcome(id, now) }
     }

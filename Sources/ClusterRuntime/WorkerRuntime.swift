@@ -24,14 +24,14 @@ public final class WorkerRuntime {
         public var name: String
         /// The kernels that it may use, of those that this machine has.
         public var kernelLevels: [KernelLevel]
-        /// Whether to end when the process that started this one does.
-        public var endsWithParent: Bool
+        /// The process that started this one, when this one is to end with it.
+        public var parent: Int32?
         /// Whether to map the coordinator's store when it can be opened here.
         public var mayMapStore: Bool
 
         public init(
             coordinator: Endpoint, threads: Int, coordinatorTimeout: Duration, name: String,
-            kernelLevels: [KernelLevel] = KernelLevel.available, endsWithParent: Bool = false,
+            kernelLevels: [KernelLevel] = KernelLevel.available, parent: Int32? = nil,
             mayMapStore: Bool = true
         ) {
             self.coordinator = coordinator
@@ -39,7 +39,7 @@ public final class WorkerRuntime {
             self.coordinatorTimeout = coordinatorTimeout
             self.name = name
             self.kernelLevels = kernelLevels
-            self.endsWithParent = endsWithParent
+            self.parent = parent
             self.mayMapStore = mayMapStore
         }
     }
@@ -49,7 +49,6 @@ public final class WorkerRuntime {
     private let stop: StopRequest
     private let logger: Logger
     private var clock = AwakeClock()
-    private let parent = getppid()
 
     private static let tickInterval = Duration.milliseconds(100)
     private static let batch = 256
@@ -98,7 +97,7 @@ public final class WorkerRuntime {
                     at: options.coordinator.description,
                     remedy: "start mf-coordinator there, or check the address")
             }
-            if options.endsWithParent, getppid() != parent { stop.stop(reason: "the end of its parent process") }
+            if let parent = options.parent, getppid() != parent { stop.stop(reason: "the end of its parent process") }
             for result in session.solver.takeResults() {
                 pending.append(contentsOf: try take(result, &machine, session))
             }

@@ -27,16 +27,20 @@ public struct Program: Sendable {
     }
 
     /// Runs the program to its end.
-    /// - Parameter deadline: after so long it is killed.
+    /// - Parameters:
+    ///   - environment: variables beside those of the test run.
+    ///   - deadline: after so long it is killed.
     public func run(
-        _ arguments: [String], input: String? = nil, deadline: Duration = .seconds(120)
+        _ arguments: [String], input: String? = nil, environment: [String: String] = [:],
+        deadline: Duration = .seconds(120)
     ) async throws -> Output {
-        try await start(arguments, input: input, deadline: deadline).ending
+        try await start(arguments, input: input, environment: environment, deadline: deadline).ending
     }
 
     /// Starts the program.
     public func start(
-        _ arguments: [String], input: String? = nil, deadline: Duration = .seconds(120)
+        _ arguments: [String], input: String? = nil, environment: [String: String] = [:],
+        deadline: Duration = .seconds(120)
     ) async throws -> RunningProgram {
         let folder = try TemporaryFolder()
         func create(_ name: String) throws -> FileDescriptor {
@@ -59,6 +63,8 @@ public struct Program: Sendable {
             }
             let result = try await Subprocess.run(
                 .path(FilePath(path)), arguments: Arguments(arguments),
+                environment: .inherit.updating(
+                    Dictionary(uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), $0.value) })),
                 input: .fileDescriptor(inputFile, closeAfterSpawningProcess: false),
                 output: .fileDescriptor(output, closeAfterSpawningProcess: false),
                 error: .fileDescriptor(error, closeAfterSpawningProcess: false)

@@ -31,8 +31,8 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Give up after so long without a word from the coordinator.", valueName: "seconds"))
     var coordinatorTimeout = 300
 
-    @Flag(help: ArgumentHelp("End when the process that started this one does.", visibility: .hidden))
-    var endWithParent = false
+    @Option(help: ArgumentHelp("End when this process, which started this one, does.", valueName: "pid", visibility: .hidden))
+    var endWithParent: Int32?
 
     @Flag(inversion: .prefixedNo, help: "Map the coordinator's store where it can be opened here.")
     var mapStore = true
@@ -54,7 +54,7 @@ struct WorkerCommand: AsyncParsableCommand {
             coordinatorTimeout: .seconds(coordinatorTimeout),
             name: "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)",
             kernelLevels: try kernels.level().map { level in [try Kernels(level: level).level] } ?? KernelLevel.available,
-            endsWithParent: endWithParent, mayMapStore: mapStore)
+            parent: endWithParent, mayMapStore: mapStore)
         let ending = try await onDedicatedThread(named: "worker") { () throws(Failure) in
             try Context.use { context throws(Failure) in
                 try WorkerRuntime(options, context: context, stop: stop, logger: logger).run()

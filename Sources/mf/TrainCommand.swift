@@ -48,7 +48,7 @@ struct TrainCommand: AsyncParsableCommand {
             settings: CoordinatorSettings(minWorkers: 1, kernelLevel: level))
         defer { withExtendedLifetime(folder) {} }
         let processes = try WorkerProcesses(
-            count: workers, threads: threads, endpoint: options.listen, logLevel: logging.logLevel)
+            count: workers, threads: threads, endpoint: options.listen, kernels: level, logLevel: logging.logLevel)
         do {
             let report = try await processes.whileRunning(stop: stop, logger: logger) { () throws(Failure) in
                 try await run.run(options, stop: stop, logger: logger)

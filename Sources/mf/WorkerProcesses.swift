@@ -3,6 +3,7 @@
 import ClusterRuntime
 import Failures
 import Foundation
+import LeastSquares
 import Logging
 import Subprocess
 
@@ -17,7 +18,7 @@ struct WorkerProcesses {
     /// How long the workers have to end by themselves once the job is over: all that took part know already.
     private static let farewellSeconds = 1
 
-    init(count: Int, threads: Int, endpoint: Endpoint, logLevel: Logger.Level) throws(Failure) {
+    init(count: Int, threads: Int, endpoint: Endpoint, kernels: KernelLevel?, logLevel: Logger.Level) throws(Failure) {
         self.count = count
         let folder = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
         executable = folder.appendingPathComponent("mf-worker").path
@@ -26,12 +27,12 @@ struct WorkerProcesses {
                 .unavailable, "the worker program is missing", at: executable,
                 remedy: "build or install mf-worker beside mf")
         }
-        // Workers say at the least level of warning what the coordinator would not know.
+        // Workers say from the level of notice on what the coordinator would not know.
         let level = max(logLevel, .notice)
         arguments = [
             "--coordinator", endpoint.description, "--threads", "\(threads)", "--coordinator-timeout",
-            "\(Self.coordinatorTimeoutSeconds)", "--end-with-parent", "--log-level", level.rawValue,
-        ]
+            "\(Self.coordinatorTimeoutSeconds)", "--end-with-parent", "\(getpid())", "--log-level", level.rawValue,
+        ] + (kernels.map { ["--kernels", $0.rawValue] } ?? [])
     }
 
     /// Runs the workers as long as `body` runs.

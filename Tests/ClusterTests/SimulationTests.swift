@@ -62,7 +62,7 @@ import Training
         #expect(result.outcome.factorChecksum == Self.reference, "seed \(seed)")
     }
 
-    @Test(arguments: 100..<100 as Range<UInt64>)
+    @Test(arguments: 100..<200 as Range<UInt64>)
     func newWorkersTakeOverFromCrashedOnes(seed: UInt64) throws {
         let (configuration, data) = Self.job()
         let result = try SimulatedCluster.run(
@@ -71,7 +71,7 @@ import Training
         #expect(result.outcome.factorChecksum == Self.reference, "seed \(seed)")
     }
 
-    @Test(arguments: 200..<100 as Range<UInt64>)
+    @Test(arguments: 200..<300 as Range<UInt64>)
     func damagedMessagesCostNothingButTime(seed: UInt64) throws {
         let (configuration, data) = Self.job()
         let result = try SimulatedCluster.run(
