@@ -21,44 +21,73 @@ public struct DirectoryReplacement: ~Copyable {
     public let temporary: String
     private var committed = false
 
+    private let marker: String
+
     /// Makes an empty temporary directory beside `destination`.
     /// - Parameters:
     ///   - destination: the path of the finished directory; its parent must exist.
-    ///   - marker: a file that proves that an existing directory at `destination` is of our kind, such as
-    ///     `store.json`. Anything else that stands there is never replaced.
-    /// - Throws: a ``Failure`` of kind `cannotCreate`.
+    ///   - marker: the file by which a directory of this kind is known, such as `store.json`.
+    /// - Throws: a ``Failure`` of kind `cannotCreate`, or `usage` when the path is empty.
     public init(destination: String, marker: String) throws(Failure) {
-        let name = URL(fileURLWithPath: destination).lastPathComponent
-        let parent = URL(fileURLWithPath: destination).deletingLastPathComponent().path
-        let temporary = (parent == "/" ? "" : parent) + "/.\(name).tmp-\(getpid())"
         try Self.refuseForeign(destination, marker: marker)
+        let (parent, name) = try Self.place(of: destination)
+        let temporary = (parent == "/" ? "" : parent) + "/.\(name).tmp-\(getpid())"
         try? FileManager.default.removeItem(atPath: temporary)
         try systemCall("create the folder", at: temporary, kind: .cannotCreate) { mkdir(temporary, 0o755) }
-        self.destination = parent == "/" ? "/\(name)" : "\(parent)/\(name)"
+        self.destination = (parent == "/" ? "" : parent) + "/" + name
         self.temporary = temporary
+        self.marker = marker
     }
 
-    /// Refuses a destination that holds something other than an old result of ours, or that cannot be written to.
+    /// The folder in which `destination` is to stand, and its name there.
+    private static func place(of destination: String) throws(Failure) -> (parent: String, name: String) {
+        guard !destination.isEmpty else {
+            throw Failure(.usage, "the path of the folder to write is empty", remedy: "give a path")
+        }
+        let url = URL(fileURLWithPath: destination).standardizedFileURL
+        return (url.deletingLastPathComponent().path, url.lastPathComponent)
+    }
+
+    /// Refuses a destination that holds anything other than an old result of ours, or that cannot be written to.
     /// Commands call this before hours of work, and not only at their end.
+    ///
+    /// What is replaced is removed, so nothing is taken for ours on the strength of a name: the marker must be a
+    /// description that we have sealed (see ``SealedJSON``), and beside it there may only be files of the kinds that
+    /// we write.
     public static func refuseForeign(_ destination: String, marker: String) throws(Failure) {
-        let parent = URL(fileURLWithPath: destination).deletingLastPathComponent().path
+        let (parent, name) = try place(of: destination)
         guard FileManager.default.fileExists(atPath: parent) else {
             throw Failure(.cannotCreate, "the folder \(parent) does not exist", at: destination, remedy: "create it first")
         }
         guard access(parent, W_OK | X_OK) == 0 else {
             throw Failure(systemError: errno, "write to the folder \(parent)", at: destination, kind: .cannotCreate)
         }
-        var isDirectory: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: destination, isDirectory: &isDirectory) else { return }
-        guard isDirectory.boolValue else {
-            throw Failure(.cannotCreate, "a file is in the way", at: destination, remedy: "choose another path")
+        func foreign(_ what: String) -> Failure {
+            Failure(.cannotCreate, what, at: destination, remedy: "choose another path, or remove what is there")
         }
-        if FileManager.default.fileExists(atPath: destination + "/" + marker) { return }
-        if let content = try? FileManager.default.contentsOfDirectory(atPath: destination), content.isEmpty { return }
-        throw Failure(
-            .cannotCreate, "the folder exists and holds no \(marker), so it is not replaced", at: destination,
-            remedy: "choose another path, or remove the folder")
+        let path = (parent == "/" ? "" : parent) + "/" + name
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return }
+        if status.st_mode & S_IFMT == S_IFLNK {
+            throw foreign("a symbolic link is in the way")
+        }
+        guard status.st_mode & S_IFMT == S_IFDIR else { throw foreign("a file is in the way") }
+        guard let content = try? FileManager.default.contentsOfDirectory(atPath: path) else {
+            throw foreign("the folder exists and cannot be read, so it is not replaced")
+        }
+        if content.isEmpty { return }
+        guard content.contains(marker), SealedJSON.isOurs(path + "/" + marker) else {
+            throw foreign("the folder exists and holds no \(marker) of ours, so it is not replaced")
+        }
+        for file in content.sorted() {
+            guard ownSuffixes.contains(where: { file.hasSuffix($0) }), lstat(path + "/" + file, &status) == 0,
+                status.st_mode & S_IFMT == S_IFREG
+            else { throw foreign("the folder also holds \(file), which is not ours, so it is not replaced") }
+        }
     }
+
+    /// How the names of the files end that we write.
+    private static let ownSuffixes = [".npy", ".json", "_ids.txt"]
 
     /// The path of a file of the directory while it is in the making.
     public func path(_ file: String) -> String { temporary + "/" + file }
@@ -67,6 +96,8 @@ public struct DirectoryReplacement: ~Copyable {
     public consuming func commit() throws(Failure) {
         let (temporary, destination) = (temporary, destination)
         try Self.syncDirectory(temporary)
+        // Once more: much may have happened since the first look.
+        try Self.refuseForeign(destination, marker: marker)
         if FileManager.default.fileExists(atPath: destination) {
             try systemCall("replace the folder", at: destination, kind: .cannotCreate) {
                 renameat2(AT_FDCWD, temporary, AT_FDCWD, destination, clinux_rename_exchange)

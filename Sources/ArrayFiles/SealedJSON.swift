@@ -26,6 +26,12 @@ public enum SealedJSON {
     private static let opening = Array("{\n  \"checksum\" : \"".utf8)
     private static let digitCount = 16
 
+    /// Whether the file at `path` begins like a description of ours, whole or not.
+    static func isOurs(_ path: String) -> Bool {
+        guard let bytes = try? readFile(path), bytes.starts(with: opening) else { return false }
+        return bytes.dropFirst(opening.count + digitCount).starts(with: "\",\n  \"format\" : \"swift-mf".utf8)
+    }
+
     /// Writes `document` to the new file `path`, and syncs it.
     /// - Throws: a ``Failure``: `software` when a number in it is not finite, else of the file system.
     public static func write<Document: SealedDocument>(_ document: Document, to path: String) throws(Failure) {

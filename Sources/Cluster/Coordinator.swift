@@ -403,6 +403,9 @@ public struct Coordinator {
             validationRMSE: objective.validationRMSE, userSeconds: userSeconds, itemSeconds: seconds,
             bytesSent: bytesSent, bytesReceived: bytesReceived, workers: workers.count)
         (bytesSent, bytesReceived, userSeconds) = (0, 0, 0)
+        if let last = sweeps.last, record.objective > last.objective * (1 + 1e-6) {
+            actions.append(.report(.warning("the objective rose in sweep \(record.sweep): raise --regularization")))
+        }
         sweeps.append(record)
         actions.append(.report(.sweepEnded(record)))
         guard objective.value.isFinite else {

@@ -16,6 +16,7 @@ public func runCommand<Root: ParsableCommand>(_ root: Root.Type) async {
         } else {
             try command.run()
         }
+        try flushStandardOutput()
     } catch let failure as Failure {
         FileHandle.standardError.write(Data("\(root._commandName): error: \(failure)\n".utf8))
         exit(failure.exitCode)

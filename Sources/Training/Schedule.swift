@@ -57,7 +57,10 @@ public struct Schedule: Sendable {
         }
         isExtrapolated = halfStep.isExtrapolated
         defer { previous = objective }
-        if let previous, tolerance > 0, previous - objective < tolerance * previous { return .end(converged: true) }
+        // A rise beyond rounding is no convergence: something is wrong, such as no regularization at all.
+        if let previous, tolerance > 0, previous - objective < tolerance * previous, objective <= previous * (1 + 1e-6) {
+            return .end(converged: true)
+        }
         if halfStep.sweep >= sweeps { return .end(converged: false) }
         return .solve(self.halfStep(.user, sweep: halfStep.sweep + 1))
     }

@@ -55,6 +55,7 @@ struct WorkerCommand: AsyncParsableCommand {
             name: "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)",
             kernelLevels: try kernels.level().map { level in [try Kernels(level: level).level] } ?? KernelLevel.available,
             parent: endWithParent, mayMapStore: mapStore)
+        logger.info("connecting to \(options.coordinator)")
         let ending = try await onDedicatedThread(named: "worker") { () throws(Failure) in
             try Context.use { context throws(Failure) in
                 try WorkerRuntime(options, context: context, stop: stop, logger: logger).run()
@@ -63,7 +64,9 @@ struct WorkerCommand: AsyncParsableCommand {
         switch ending {
         case .finished(_, let reason): logger.info("the job is over: \(reason)")
         case .refused(let reason):
-            throw Failure(.unavailable, "the coordinator refused this worker: \(reason)", at: coordinator)
+            throw Failure(
+                .unavailable, "the coordinator refused this worker: \(reason)", at: coordinator,
+                remedy: "where hosts differ, start the coordinator with --kernels and a level that all have")
         case .interrupted:
             throw ExitCode(SignalTrap.exitCode(of: trap.received ?? SIGTERM))
         }

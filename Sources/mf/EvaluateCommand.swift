@@ -3,6 +3,7 @@
 import ArgumentParser
 import CommandSupport
 import Evaluation
+import Failures
 import Foundation
 import Model
 import Ratings
@@ -35,6 +36,11 @@ struct EvaluateCommand: ParsableCommand {
         let metrics = try Metric.list(metrics)
         let model = try FactorModel.open(model)
         let evaluation = try StoreEvaluation(of: model, on: try RatingImporter.openStoreOrFile(ratings))
+        guard evaluation.errors.unknown < evaluation.errors.ratings else {
+            throw Failure(
+                .badData, "the model knows none of these users and items", at: ratings,
+                remedy: "give ratings of the data that the model was trained on")
+        }
         if json {
             try printJSON(EvaluationReport(metrics: metrics, errors: evaluation.errors))
             return

@@ -9,10 +9,16 @@ import Testing
 @Suite struct DirectoryReplacementTests {
     private let marker = "marker.json"
 
+    private struct Description: SealedDocument {
+        static let format = "swift-mf test"
+        static let formatVersion = 1
+        var content: String
+    }
+
     private func make(_ path: String, _ content: String) throws {
         let directory = try DirectoryReplacement(destination: path, marker: marker)
-        try writeFile(Array(content.utf8), to: directory.path(marker))
-        try writeFile(Array(content.utf8), to: directory.path("other"))
+        try SealedJSON.write(Description(content: content), to: directory.path(marker))
+        try writeFile(Array(content.utf8), to: directory.path("other.npy"))
         try directory.commit()
     }
 
@@ -22,8 +28,8 @@ import Testing
         let folder = try TemporaryFolder()
         try make(folder("result"), "one")
         #expect(folder.content == ["result"])
-        #expect(try FileManager.default.contentsOfDirectory(atPath: folder("result")).sorted() == [marker, "other"])
-        #expect(try read(folder("result/other")) == "one")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder("result")).sorted() == [marker, "other.npy"])
+        #expect(try read(folder("result/other.npy")) == "one")
     }
 
     @Test func nothingIsThereBeforeTheCommitOrWithoutIt() throws {
@@ -40,11 +46,11 @@ import Testing
     @Test func anOlderResultIsReplacedAsAWhole() throws {
         let folder = try TemporaryFolder()
         try make(folder("result"), "one")
-        try Data("more".utf8).write(to: URL(fileURLWithPath: folder("result/left over")))
+        try Data("more".utf8).write(to: URL(fileURLWithPath: folder("result/left_over.npy")))
         try make(folder("result"), "two")
         #expect(folder.content == ["result"])
-        #expect(try FileManager.default.contentsOfDirectory(atPath: folder("result")).sorted() == [marker, "other"])
-        #expect(try read(folder("result/other")) == "two")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder("result")).sorted() == [marker, "other.npy"])
+        #expect(try read(folder("result/other.npy")) == "two")
     }
 
     @Test func anOlderResultStaysUntilTheCommit() throws {
@@ -53,16 +59,16 @@ import Testing
         do {
             let directory = try DirectoryReplacement(destination: folder("result"), marker: marker)
             try writeFile(Array("two".utf8), to: directory.path(marker))
-            #expect(try read(folder("result/marker.json")) == "one")
+            #expect(try read(folder("result/other.npy")) == "one")
         }
-        #expect(try read(folder("result/marker.json")) == "one")
+        #expect(try read(folder("result/other.npy")) == "one")
         #expect(folder.content == ["result"])
     }
 
     @Test func whoMappedTheOlderResultKeepsIt() throws {
         let folder = try TemporaryFolder()
         try make(folder("result"), "one")
-        let mapped = try MappedFile(path: folder("result/other"))
+        let mapped = try MappedFile(path: folder("result/other.npy"))
         try make(folder("result"), "two")
         #expect(String(decoding: mapped.bytes, as: UTF8.self) == "one")
     }
@@ -71,7 +77,7 @@ import Testing
         let folder = try TemporaryFolder()
         try FileManager.default.createDirectory(atPath: folder("empty"), withIntermediateDirectories: false)
         try make(folder("empty"), "one")
-        #expect(try read(folder("empty/other")) == "one")
+        #expect(try read(folder("empty/other.npy")) == "one")
 
         try FileManager.default.createDirectory(atPath: folder("photos"), withIntermediateDirectories: false)
         try Data([7]).write(to: URL(fileURLWithPath: folder("photos/.hidden")))
@@ -88,15 +94,41 @@ import Testing
         #expect(try Data(contentsOf: URL(fileURLWithPath: folder("photos/.hidden"))) == Data([7]))
     }
 
-    @Test func aLinkToAFolderIsNotReplaced() throws {
-        // The exchange would put the result where the link is, and then remove the link; its target must survive that.
+    @Test func aLinkIsRefused() throws {
         let folder = try TemporaryFolder()
         try make(folder("target"), "one")
-        try FileManager.default.createSymbolicLink(atPath: folder("link"), withDestinationPath: folder("target"))
-        try make(folder("link"), "two")
-        #expect(try read(folder("target/other")) == "one")
-        #expect(try read(folder("link/other")) == "two")
-        #expect(folder.content == ["link", "target"])
+        for (link, target) in [("link", folder("target")), ("dangling", folder("missing"))] {
+            try FileManager.default.createSymbolicLink(atPath: folder(link), withDestinationPath: target)
+            let failure = #expect(throws: Failure.self) { try make(folder(link), "two") }
+            #expect(failure?.kind == .cannotCreate)
+        }
+        #expect(try read(folder("target/other.npy")) == "one")
+        #expect(folder.content == ["dangling", "link", "target"])
+    }
+
+    /// An empty path would be the current folder.
+    @Test func anEmptyPathIsRefused() throws {
+        let failure = #expect(throws: Failure.self) { try DirectoryReplacement.refuseForeign("", marker: marker) }
+        #expect(failure?.kind == .usage)
+        #expect(throws: Failure.self) { try make("", "one") }
+    }
+
+    /// What others have put beside our files, or under our names, is theirs.
+    @Test func whatOthersHavePutThereIsNeverRemoved() throws {
+        let folder = try TemporaryFolder()
+        try make(folder("mixed"), "one")
+        try Data("mine".utf8).write(to: URL(fileURLWithPath: folder("mixed/notes.txt")))
+        try make(folder("nested"), "one")
+        try FileManager.default.createDirectory(atPath: folder("nested/thesis.json"), withIntermediateDirectories: false)
+        try FileManager.default.createDirectory(atPath: folder("namesake"), withIntermediateDirectories: false)
+        try Data("{\"format\":\"layers-model\"}".utf8).write(to: URL(fileURLWithPath: folder("namesake/marker.json")))
+        for name in ["mixed", "nested", "namesake"] {
+            let before = try FileManager.default.contentsOfDirectory(atPath: folder(name)).sorted()
+            let failure = #expect(throws: Failure.self) { try make(folder(name), "two") }
+            #expect(failure?.kind == .cannotCreate)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder(name)).sorted() == before)
+        }
+        #expect(folder.content == ["mixed", "namesake", "nested"])
     }
 
     @Test func theParentMustExist() throws {
@@ -111,7 +143,7 @@ import Testing
         try make(folder("result/"), "one")
         #expect(folder.content == ["result"])
         try make(folder("result/"), "two")
-        #expect(try read(folder("result/other")) == "two")
+        #expect(try read(folder("result/other.npy")) == "two")
     }
 
     @Test func whatADeadProcessOfTheSameNumberLeftIsRemoved() throws {

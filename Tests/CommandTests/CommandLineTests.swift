@@ -73,6 +73,26 @@ import Testing
         #expect(FileManager.default.contents(atPath: folder("precious/thesis.txt")) == Data("keep me".utf8))
     }
 
+    @Test func anEmptyDestinationIsAUsageError() async throws {
+        let folder = try TemporaryFolder()
+        let store = try store(folder)
+        for arguments in [["train", "--ratings", store, "--model", ""], ["import", "--input", store, "--output", ""]] {
+            let output = try await Program.mf.run(arguments)
+            #expect(output.status == 64, "\(output.standardError)")
+        }
+    }
+
+    @Test func aResultThatCannotBeWrittenIsAnError() async throws {
+        let folder = try TemporaryFolder()
+        let store = try store(folder)
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", "\"$0\" inspect \"$1\" --json >/dev/full 2>/dev/null", Program.mf.path, store]
+        try process.run()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 74)
+    }
+
     @Test(arguments: ["tcp", "ipc"])
     func addressesInUseAreNamed(transport: String) async throws {
         let folder = try TemporaryFolder()

@@ -42,6 +42,13 @@ import Training
         #expect(schedule.next(after: step, objective: 97.5) == .end(converged: true))
     }
 
+    @Test func aRisingObjectiveIsNoConvergence() throws {
+        var schedule = schedule(sweeps: 3, tolerance: 0.01)
+        var step = schedule.begin()
+        for objective in [200.0, 100, 110, 120, 130] { step = try halfStep(schedule.next(after: step, objective: objective)) }
+        #expect(schedule.next(after: step, objective: 140) == .end(converged: false))
+    }
+
     @Test func itemsAreExtrapolatedFromTheSecondSweepToTheLastButOne() throws {
         var schedule = schedule(sweeps: 4, extrapolate: true)
         var steps = [schedule.begin()]
