@@ -70,7 +70,7 @@ let package = Package(
         .target(
             name: "TestKit",
             dependencies: [
-                "ArrayFiles", "Cluster", "ClusterRuntime", .product(name: "Subprocess", package: "swift-subprocess"),
+                "ArrayFiles", "Ratings", "Cluster", "ClusterRuntime", .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]),
         .testTarget(name: "ArrayFilesTests", dependencies: ["ArrayFiles", "TestKit"]),

@@ -24,8 +24,8 @@ public struct InitialFactors: Sendable, Hashable {
     /// The element at (`row`, `column`) of `side`.
     public func element(side: Side, row: Int, column: Int) -> Float {
         guard side == .item else { return 0 }
-        let key = Self.mix(seed &+ 0x9E37_79B9_7F4A_7C15)
-        let bits = Self.mix(key ^ Self.mix(UInt64(row) &* 0xD1B5_4A32_D192_ED03 &+ UInt64(column)))
+        let key = SplitMix64.mix(seed &+ SplitMix64.increment)
+        let bits = SplitMix64.mix(key ^ SplitMix64.mix(UInt64(row) &* 0xD1B5_4A32_D192_ED03 &+ UInt64(column)))
         // 24 bits are exact in single precision: a multiple of 2^-23 in [-1, 1).
         let unit = Float(Int32(bits >> 40) - (1 << 23)) * 0x1p-23
         return unit * halfWidth
@@ -40,14 +40,5 @@ public struct InitialFactors: Sendable, Hashable {
                 cursor += 1
             }
         }
-    }
-
-    /// The finalizer of SplitMix64 (Steele, Lea and Flood 2014): a bijection of 64 bits in which each bit of the
-    /// input turns each bit of the output with probability near one half.
-    private static func mix(_ value: UInt64) -> UInt64 {
-        var bits = value
-        bits = (bits ^ (bits >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        bits = (bits ^ (bits >> 27)) &* 0x94D0_49BB_1331_11EB
-        return bits ^ (bits >> 31)
     }
 }

@@ -39,7 +39,7 @@ struct SyntheticRatings {
     private static let itemSpread = (2 * log(5_650.0 / 560)).squareRoot()
 
     init(_ size: SyntheticSize, seed: UInt64) {
-        var generator = SplitMix64(state: seed)
+        var generator = SplitMix64(seed: seed)
         // Rows are numbered by falling popularity, as a store numbers them.
         let popularity = (0..<size.items).map { _ in exp(Self.itemSpread * generator.normal()) }.sorted(by: >)
         var cumulative: [Double] = []
@@ -157,23 +157,12 @@ private struct CellList {
     }
 }
 
-/// SplitMix64 (Steele, Lea and Flood 2014).
-private struct SplitMix64 {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var bits = state
-        bits = (bits ^ (bits >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        bits = (bits ^ (bits >> 27)) &* 0x94D0_49BB_1331_11EB
-        return bits ^ (bits >> 31)
-    }
-
+extension SplitMix64 {
     /// In [0, 1).
-    mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }
+    fileprivate mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }
 
     /// Mean 0, variance 1 (Box and Muller 1958).
-    mutating func normal() -> Double {
+    fileprivate mutating func normal() -> Double {
         (-2 * log(1 - uniform())).squareRoot() * cos(2 * .pi * uniform())
     }
 }

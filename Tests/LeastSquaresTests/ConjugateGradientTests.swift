@@ -3,6 +3,7 @@
 
 import LeastSquares
 import Ratings
+import TestKit
 import Testing
 
 @Suite struct ConjugateGradientTests {

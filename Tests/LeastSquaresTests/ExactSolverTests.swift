@@ -17,6 +17,7 @@
 
 import LeastSquares
 import Ratings
+import TestKit
 import Testing
 
 @Suite struct ExactSolverTests {

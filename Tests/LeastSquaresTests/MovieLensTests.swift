@@ -3,6 +3,7 @@
 import Foundation
 import LeastSquares
 import Ratings
+import TestKit
 import Testing
 
 @Suite struct MovieLensTests {

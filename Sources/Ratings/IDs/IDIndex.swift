@@ -54,13 +54,7 @@ final class IDIndex: Sendable {
         return table
     }
 
-    /// The finalizer of SplitMix64 (Steele et al. 2014): every bit of the id reaches every bit of the hash.
-    static func hash(_ id: Int64) -> UInt64 {
-        var hash = UInt64(bitPattern: id) &+ 0x9E37_79B9_7F4A_7C15
-        hash = (hash ^ (hash >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        hash = (hash ^ (hash >> 27)) &* 0x94D0_49BB_1331_11EB
-        return hash ^ (hash >> 31)
-    }
+    static func hash(_ id: Int64) -> UInt64 { SplitMix64.mix(UInt64(bitPattern: id) &+ SplitMix64.increment) }
 
     static func hash(_ id: UnsafeBufferPointer<UInt8>) -> UInt64 { Checksum.of(UnsafeRawBufferPointer(id)) }
 }
