@@ -80,11 +80,12 @@ MF_INLINE void add_rows(const float *a, size_t stride, const float *y, size_t co
         store(b + c * MF_WIDTH, load(b + c * MF_WIDTH) + sign * (even[c] + odd[c]));
 }
 
-static ptrdiff_t solve(float *matrix, size_t stride, size_t rank, float ridge, float *right) {
+/// Steps 1 to 3 for the whole matrix.
+/// Returns -1, or the first row whose pivot is lost.
+static ptrdiff_t factor(float *matrix, size_t stride, size_t rank, float ridge) {
     for (size_t i = 0; i < rank; i++) matrix[i * stride + i] += ridge;
     // The padding becomes an identity, which leaves its part of the solution 0.
     for (size_t i = rank; i < stride; i++) matrix[i * stride + i] = 1;
-
     for (size_t block = 0; block < stride; block += MF_LANES) {
         float *diagonal = matrix + block * stride + block;
         // A pivot below the rounding error of its own sum carries no information.
@@ -95,12 +96,18 @@ static ptrdiff_t solve(float *matrix, size_t stride, size_t rank, float ridge, f
         if (lost >= 0) return (ptrdiff_t)block + lost;
         for (size_t j = block + MF_LANES; j < stride; j += MF_LANES)
             multiply_tile(diagonal, matrix + block * stride + j, stride);
+    }
+    return -1;
+}
 
+/// Step 4 and the way back, with the factor in `matrix`.
+static void substitute(const float *matrix, size_t stride, float *right) {
+    for (size_t block = 0; block < stride; block += MF_LANES) {
         float y[MF_LANES] __attribute__((aligned(64)));
         if (block > 0) add_rows(matrix + block, stride, right, block, -1, right + block);
         memcpy(y, right + block, sizeof y);
         memset(right + block, 0, sizeof y);
-        add_rows(diagonal, stride, y, MF_LANES, 1, right + block);
+        add_rows(matrix + block * stride + block, stride, y, MF_LANES, 1, right + block);
     }
     for (size_t block = stride; block > 0;) {
         block -= MF_LANES;
@@ -109,6 +116,22 @@ static ptrdiff_t solve(float *matrix, size_t stride, size_t rank, float ridge, f
         multiply_rows(matrix + block * stride + next, stride, right + next, stride - next, products);
         for (size_t r = 0; r < MF_LANES; r++) products[r] = right[block + r] - products[r];
         multiply_rows(matrix + block * stride + block, stride, products, MF_LANES, right + block);
+    }
+}
+
+static ptrdiff_t solve(float *matrix, size_t stride, size_t rank, float ridge, float *right) {
+    const ptrdiff_t lost = factor(matrix, stride, rank, ridge);
+    if (lost < 0) substitute(matrix, stride, right);
+    return lost;
+}
+
+static ptrdiff_t invert(float *matrix, size_t stride, size_t rank, float ridge, float *inverse) {
+    const ptrdiff_t lost = factor(matrix, stride, rank, ridge);
+    if (lost >= 0) return lost;
+    memset(inverse, 0, stride * stride * sizeof(float));
+    for (size_t i = 0; i < rank; i++) {
+        inverse[i * stride + i] = 1;
+        substitute(matrix, stride, inverse + i * stride);
     }
     return -1;
 }

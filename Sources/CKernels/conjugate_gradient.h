@@ -1,45 +1,26 @@
-// Why: a row that starts from its factors of the sweep before needs no Gram matrix: two or three steps of conjugate
-// gradients on (F'F + ridge I) x = F'values bring it as near to the solution as the sweep can use, and a step visits
-// each rating's factors once, for 4 d operations instead of d (d + 1).
+// Why: a row that starts from its factors of the sweep before needs no Gram matrix: a few steps of conjugate gradients
+// on (F'F + ridge I) x = F'values bring it as near to the solution as the sweep can use, and a step visits
+// each rating's factors once, for 4 d operations instead of d (d + 1). K is a preconditioner, or I:
 //
-//     e = values - F x     g = F'e - ridge x     p = g                                    begin_descent
-//     each step:   t = F p;  alpha = g.g / (t.t + ridge p.p)                              step_length
-//                  x += alpha p;  h = g - alpha (F't + ridge p);  p = h + (h.h / g.g) p;  g = h      descend
-//                  e -= alpha t                                                           reduce_errors
+//     e = values - F x     g = F'e - ridge x     p = z = K g                                        begin_descent
+//     each step:   t = F p;  alpha = g.z / (t.t + ridge p.p)                                        step_length
+//                  x += alpha p;  h = g - alpha (F't + ridge p);  y = K h                           descend
+//                  p = y + (h.y / g.z) p;  g = h;  z = y
+//                  e -= alpha t                                                                     reduce_errors
 //
 // The errors e come along, so the row's squared error costs nothing. The last step needs no F't.
 // (Hestenes & Stiefel 1952; for the normal equations: Bjoerck 1996, 7.4. Takacs et al. 2011 use it for ALS.)
 
-/// Visits `rows` (4 or 1) ratings from `k` on; p and q have `parts` vectors.
-MF_INLINE void visit_rows(
-    struct mf_row row, const enum mf_visit kind, bool far, size_t k, const size_t rows, size_t parts, const vec *p, float *t,
-    vec *q) {
-    const float *f[4];
-    vec sums[4] = {{0}, {0}, {0}, {0}};
-    MF_UNROLL for (size_t r = 0; r < rows; r++) {
-        if (far) prefetch_ahead(row, k + r);
-        f[r] = factors_of(row, k + r);
-    }
-    for (size_t c = 0; c < parts; c++)
-        MF_UNROLL for (size_t r = 0; r < rows; r++) sums[r] += load(f[r] + c * MF_WIDTH) * p[c];
-    vec4 products = sum4(sums[0], sums[1], sums[2], sums[3]);
-    float errors[4] __attribute__((aligned(16))) = {0};
+/// The last part of a visit to `rows` ratings from `k` on, whose products with p are known: t.
+MF_INLINE void finish_products(
+    struct mf_row row, const enum mf_visit kind, size_t k, const size_t rows, vec4 products, float *errors, float *t) {
     if (kind == mf_visit_residual) {
-        memcpy(errors, row.values + k, rows * sizeof(float));
-        products = *(vec4 *)errors - products;
+        float values[MF_ROWS_AT_ONCE] __attribute__((aligned(16))) = {0};
+        memcpy(values, row.values + k, rows * sizeof(float));
+        products = *(vec4 *)values - products;
     }
     *(vec4 *)errors = products;
     memcpy(t + k, errors, rows * sizeof(float));
-    if (kind == mf_visit_image) return;
-    for (size_t c = 0; c < parts; c++) {
-        const size_t j = c * MF_WIDTH;
-        vec total = q[c] + errors[0] * load(f[0] + j);
-        if (rows == 4) {
-            const vec others = errors[2] * load(f[2] + j) + errors[3] * load(f[3] + j);
-            total = total + errors[1] * load(f[1] + j) + others;
-        }
-        q[c] = total;
-    }
 }
 
 /// Vectors of p and of q that the registers hold beside what a visit needs.
@@ -49,45 +30,116 @@ enum { MF_HELD_PARTS = 8 };
 enum { MF_HELD_PARTS = 4 };
 #endif
 
-/// Visits all ratings.
-MF_INLINE void visit_parts(
-    struct mf_row row, const enum mf_visit kind, bool far, size_t parts, const vec *p, float *t, vec *q) {
-    size_t k = 0;
-    for (; k + 4 <= row.count; k += 4) visit_rows(row, kind, far, k, 4, parts, p, t, q);
-    for (; k < row.count; k++) visit_rows(row, kind, far, k, 1, parts, p, t, q);
+/// Visits `rows` (4 or 1) ratings from `k` on; p and q have `parts` vectors, a constant, in registers.
+MF_INLINE void visit_held_rows(
+    struct mf_row row, const bool bf16, const enum mf_visit kind, bool far, size_t k, const size_t rows, const size_t parts,
+    const vec *p, float *t, vec *q) {
+    // What is read once stays in registers where those are enough.
+    const bool keeps = MF_WIDTH == 16 && parts <= 4 && kind != mf_visit_image;
+    const void *f[MF_ROWS_AT_ONCE];
+    vec kept[MF_ROWS_AT_ONCE][4];
+    vec sums[MF_ROWS_AT_ONCE] = {{0}, {0}, {0}, {0}};
+    MF_UNROLL for (size_t r = 0; r < rows; r++) {
+        if (far) prefetch_ahead(row, bf16, k + r);
+        f[r] = factors_of(row, bf16, k + r);
+    }
+    MF_UNROLL for (size_t c = 0; c < parts; c++)
+        MF_UNROLL for (size_t r = 0; r < rows; r++) {
+            const vec part = load_part(f[r], bf16, c);
+            if (keeps) kept[r][c] = part;
+            sums[r] += part * p[c];
+        }
+    float errors[MF_ROWS_AT_ONCE] __attribute__((aligned(16)));
+    finish_products(row, kind, k, rows, sum4(sums[0], sums[1], sums[2], sums[3]), errors, t);
+    if (kind == mf_visit_image) return;
+    MF_UNROLL for (size_t c = 0; c < parts; c++) {
+        vec total = q[c] + errors[0] * (keeps ? kept[0][c] : load_part(f[0], bf16, c));
+        if (rows == MF_ROWS_AT_ONCE) {
+            const vec others = errors[2] * (keeps ? kept[2][c] : load_part(f[2], bf16, c))
+                + errors[3] * (keeps ? kept[3][c] : load_part(f[3], bf16, c));
+            total = total + errors[1] * (keeps ? kept[1][c] : load_part(f[1], bf16, c)) + others;
+        }
+        q[c] = total;
+    }
 }
 
-/// The same with p and q in registers.
+/// Visits all ratings with p and q, of `parts` vectors, in registers.
 MF_INLINE void visit_held(
-    struct mf_row row, const enum mf_visit kind, bool far, const size_t parts, const float *p, float *t, float *q) {
+    struct mf_row row, const bool bf16, const enum mf_visit kind, bool far, const size_t parts, const float *p, float *t,
+    float *q) {
     vec held_p[MF_HELD_PARTS], held_q[MF_HELD_PARTS];
-    for (size_t c = 0; c < parts; c++) {
+    MF_UNROLL for (size_t c = 0; c < parts; c++) {
         held_p[c] = load(p + c * MF_WIDTH);
         held_q[c] = (vec){0};
     }
-    visit_parts(row, kind, far, parts, held_p, t, held_q);
+    size_t k = 0;
+    for (; k + MF_ROWS_AT_ONCE <= row.count; k += MF_ROWS_AT_ONCE)
+        visit_held_rows(row, bf16, kind, far, k, MF_ROWS_AT_ONCE, parts, held_p, t, held_q);
+    for (; k < row.count; k++) visit_held_rows(row, bf16, kind, far, k, 1, parts, held_p, t, held_q);
     if (kind == mf_visit_image) return;
-    for (size_t c = 0; c < parts; c++) store(q + c * MF_WIDTH, held_q[c]);
+    MF_UNROLL for (size_t c = 0; c < parts; c++) store(q + c * MF_WIDTH, held_q[c]);
 }
 
-/// Rows of factors beyond this many floats do not stay in the second-level cache from one visit to the next.
-enum { MF_NEAR_FLOATS = 1 << 17 };
+/// q += the multiples `errors` of the factors at `f`, `parts` vectors from column `j` on.
+MF_INLINE void add_wide(
+    const void *const *f, const bool bf16, const size_t rows, size_t j, const size_t parts, const float *errors, float *q) {
+    MF_UNROLL for (size_t c = 0; c < parts; c++) {
+        float *at = q + j + c * MF_WIDTH;
+        vec even = load(at), odd = (vec){0};
+        MF_UNROLL for (size_t r = 0; r < rows; r++) {
+            const vec product = errors[r] * load_part(from_column(f[r], bf16, j), bf16, c);
+            if (r % 2 == 0) even += product;
+            else odd += product;
+        }
+        store(at, even + odd);
+    }
+}
+
+/// Visits `rows` ratings from `k` on, for any stride.
+MF_INLINE void visit_wide_rows(
+    struct mf_row row, const bool bf16, const enum mf_visit kind, bool far, size_t k, const size_t rows, const float *p,
+    float *t, float *q) {
+    const void *f[MF_ROWS_AT_ONCE];
+    MF_UNROLL for (size_t r = 0; r < rows; r++) {
+        if (far) prefetch_ahead(row, bf16, k + r);
+        f[r] = factors_of(row, bf16, k + r);
+    }
+    float errors[MF_ROWS_AT_ONCE] __attribute__((aligned(16)));
+    finish_products(row, kind, k, rows, products_with(f, bf16, rows, row.stride, p), errors, t);
+    if (kind == mf_visit_image) return;
+    size_t j = 0;
+    for (; j + MF_GROUP <= row.stride; j += MF_GROUP) add_wide(f, bf16, rows, j, MF_GROUP_PARTS, errors, q);
+    if (j < row.stride) add_wide(f, bf16, rows, j, MF_PARTS, errors, q);
+}
+
+MF_INLINE void visit_wide(
+    struct mf_row row, const bool bf16, const enum mf_visit kind, bool far, const float *p, float *t, float *q) {
+    if (kind != mf_visit_image) memset(q, 0, row.stride * sizeof(float));
+    size_t k = 0;
+    for (; k + MF_ROWS_AT_ONCE <= row.count; k += MF_ROWS_AT_ONCE)
+        visit_wide_rows(row, bf16, kind, far, k, MF_ROWS_AT_ONCE, p, t, q);
+    for (; k < row.count; k++) visit_wide_rows(row, bf16, kind, far, k, 1, p, t, q);
+}
+
+/// Factors of more than this many bytes do not stay in the second-level cache from one visit to the next.
+enum { MF_NEAR_BYTES = 1 << 19 };
 
 /// Visits all ratings; sets q.
-MF_INLINE void visit_all(struct mf_row row, const enum mf_visit kind, const float *p, float *t, float *q) {
-    const bool far = kind == mf_visit_residual || row.count * row.stride > MF_NEAR_FLOATS;
+MF_INLINE void visit_all(
+    struct mf_row row, const bool bf16, const enum mf_visit kind, const float *p, float *t, float *q) {
+    const bool far = kind == mf_visit_residual || row.count * row.stride * (bf16 ? 2 : 4) > MF_NEAR_BYTES;
     switch (row.stride / MF_WIDTH) {
-    case 1: visit_held(row, kind, far, 1, p, t, q); break;
-    case 2: visit_held(row, kind, far, 2, p, t, q); break;
-    case 3: visit_held(row, kind, far, 3, p, t, q); break;
-    case 4: visit_held(row, kind, far, 4, p, t, q); break;
+    case 1: visit_held(row, bf16, kind, far, 1, p, t, q); break;
+    case 2: visit_held(row, bf16, kind, far, 2, p, t, q); break;
+    case 3: visit_held(row, bf16, kind, far, 3, p, t, q); break;
+    case 4: visit_held(row, bf16, kind, far, 4, p, t, q); break;
 #if MF_WIDTH == 16
-    case 6: visit_held(row, kind, far, 6, p, t, q); break;
-    case 8: visit_held(row, kind, far, 8, p, t, q); break;
+    case 5: visit_held(row, bf16, kind, far, 5, p, t, q); break;
+    case 6: visit_held(row, bf16, kind, far, 6, p, t, q); break;
+    case 7: visit_held(row, bf16, kind, far, 7, p, t, q); break;
+    case 8: visit_held(row, bf16, kind, far, 8, p, t, q); break;
 #endif
-    default:
-        memset(q, 0, row.stride * sizeof(float));
-        visit_parts(row, kind, far, row.stride / MF_WIDTH, (const vec *)p, t, (vec *)q);
+    default: visit_wide(row, bf16, kind, far, p, t, q);
     }
 }
 
@@ -110,22 +162,37 @@ MF_INLINE double sum_of_squares(const float *a, size_t count) {
     return total;
 }
 
-static double visit_ratings(const struct mf_row *row, enum mf_visit kind, const float *p, float *t, float *q) {
+MF_INLINE void visit_as(struct mf_row row, const bool bf16, enum mf_visit kind, const float *p, float *t, float *q) {
     switch (kind) {
-    case mf_visit_residual: visit_all(*row, mf_visit_residual, p, t, q); break;
-    case mf_visit_product: visit_all(*row, mf_visit_product, p, t, q); break;
-    case mf_visit_image: visit_all(*row, mf_visit_image, p, t, q); break;
+    case mf_visit_residual: visit_all(row, bf16, mf_visit_residual, p, t, q); break;
+    case mf_visit_product: visit_all(row, bf16, mf_visit_product, p, t, q); break;
+    case mf_visit_image: visit_all(row, bf16, mf_visit_image, p, t, q); break;
     }
+}
+
+static double visit_ratings(const struct mf_row *row, enum mf_visit kind, const float *p, float *t, float *q) {
+    if (row->words != NULL) visit_as(*row, true, kind, p, t, q);
+    else visit_as(*row, false, kind, p, t, q);
     return sum_of_squares(t, row->count);
 }
 
-static float begin_descent(size_t stride, float ridge, struct mf_descent *at) {
-    for (size_t j = 0; j < stride; j += MF_WIDTH) {
-        const vec gradient = load(at->q + j) - ridge * load(at->x + j);
-        store(at->g + j, gradient);
-        store(at->p + j, gradient);
+/// z = K g.
+MF_INLINE void precondition(size_t stride, struct mf_descent *at) {
+    if (at->inverse == NULL) {
+        memcpy(at->z, at->g, stride * sizeof(float));
+        return;
     }
-    return dot(at->g, at->g, stride);
+    for (size_t j = 0; j < stride; j += MF_LANES) {
+        memset(at->z + j, 0, MF_LANES * sizeof(float));
+        add_rows(at->inverse + j, stride, at->g, stride, 1, at->z + j);
+    }
+}
+
+static float begin_descent(size_t stride, float ridge, struct mf_descent *at) {
+    for (size_t j = 0; j < stride; j += MF_WIDTH) store(at->g + j, load(at->q + j) - ridge * load(at->x + j));
+    precondition(stride, at);
+    memcpy(at->p, at->z, stride * sizeof(float));
+    return dot(at->g, at->z, stride);
 }
 
 static float step_length(size_t stride, float ridge, float square, double image_square, const struct mf_descent *at) {
@@ -139,8 +206,9 @@ static float descend(size_t stride, float ridge, float square, float alpha, bool
     if (last) return 0;
     for (size_t j = 0; j < stride; j += MF_WIDTH)
         store(at->g + j, load(at->g + j) - alpha * (load(at->q + j) + ridge * load(at->p + j)));
-    const float next = dot(at->g, at->g, stride), beta = next / square;
-    for (size_t j = 0; j < stride; j += MF_WIDTH) store(at->p + j, load(at->g + j) + beta * load(at->p + j));
+    precondition(stride, at);
+    const float next = dot(at->g, at->z, stride), beta = next / square;
+    for (size_t j = 0; j < stride; j += MF_WIDTH) store(at->p + j, load(at->z + j) + beta * load(at->p + j));
     return next;
 }
 

@@ -1,27 +1,45 @@
-// Why: processors that multiply pairs of bfloat16 numbers do twice the work per instruction. The factors of the panel
-// are rounded to bfloat16 for the Gram matrix alone: sums are in single precision, and so are the right-hand side
-// and all that follows. Rounding moves each factor by at most 2^-9 of itself, so the solution answers to a Gram matrix
-// that is as far off as that, while its residual against the true ratings stays what the fit needs.
+// Why: processors that multiply pairs of bfloat16 numbers do twice the work per instruction. Where the factors that a
+// row meets are in bfloat16, their products are exact in single precision, in which they are summed.
 //
-// Levels without such an instruction round the same way and multiply in single precision: the option works everywhere.
+// The panel has, for ratings k and k + 1 and each column, k's number in the low half and k + 1's in the high half of 32
+// bits, in row k / 2. Levels without such an instruction gather the numbers as floats and use gram.h.
 
 #ifdef MF_BF16_DOT
 
-typedef uint32_t pair __attribute__((vector_size(64), may_alias));
-
-/// Rounds `count` rows of the panel, in place: row k / 2 then has, for each column, row k's number in the low half and
-/// row k + 1's in the high half of 32 bits. A missing last row counts as zeros.
-MF_INLINE void pair_rows(float *panel, size_t count, size_t stride) {
-    const __m512i interleave = _mm512_set_epi16(
-        31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+/// Gathers `width` columns, from `first` on, of ratings `start`..<`start + count` as pairs, and adds their values'
+/// multiples to `right`. A missing last rating counts as zeros.
+MF_INLINE void gather_pair_columns(
+    struct mf_row row, size_t start, size_t count, size_t first, const size_t width, float *panel, float *right) {
+    static const uint32_t nothing[MF_GATHER_FLOATS / 2] __attribute__((aligned(64)));
+    enum { PARTS = MF_GATHER_FLOATS / MF_WIDTH };
+    vec sums[PARTS];
+    MF_UNROLL for (size_t c = 0; c < width / MF_WIDTH; c++) sums[c] = load(right + first + c * MF_WIDTH);
     for (size_t k = 0; k < count; k += 2) {
-        for (size_t j = 0; j < stride; j += MF_WIDTH) {
-            const __m512 low = _mm512_load_ps(panel + k * stride + j);
-            const __m512 high = k + 1 < count ? _mm512_load_ps(panel + (k + 1) * stride + j) : _mm512_setzero_ps();
-            const __m512i both = (__m512i)_mm512_cvtne2ps_pbh(high, low);
-            _mm512_store_si512(panel + k / 2 * stride + j, _mm512_permutexvar_epi16(interleave, both));
+        const bool both = k + 1 < count;
+        if (first == 0) {
+            prefetch_ahead(row, true, start + k);
+            prefetch_ahead(row, true, start + k + 1);
+        }
+        const uint32_t *even = from_column(factors_of(row, true, start + k), true, first);
+        const uint32_t *odd = both ? from_column(factors_of(row, true, start + k + 1), true, first) : nothing;
+        const float even_value = row.values[start + k], odd_value = both ? row.values[start + k + 1] : 0;
+        MF_UNROLL for (size_t c = 0; c < width / MF_WIDTH; c++) {
+            // Columns in low halves, then those in high halves.
+            const bits a = *(const bits *)(even + c / 2 * MF_LANES), b = *(const bits *)(odd + c / 2 * MF_LANES);
+            const bits pair = c % 2 == 0 ? (a & 0xFFFF) | b << 16 : a >> 16 | (b & 0xFFFF0000);
+            *(bits *)(panel + k / 2 * row.stride + first + c * MF_WIDTH) = pair;
+            sums[c] += even_value * (vec)(pair << 16);
+            sums[c] += odd_value * (vec)(pair & 0xFFFF0000);
         }
     }
+    MF_UNROLL for (size_t c = 0; c < width / MF_WIDTH; c++) store(right + first + c * MF_WIDTH, sums[c]);
+}
+
+/// The panel of ratings `start`..<`start + count`; right += their values' multiples.
+MF_INLINE void gather_bf16(struct mf_row row, size_t start, size_t count, float *panel, float *right) {
+#define MF_BODY(first, width) gather_pair_columns(row, start, count, first, width, panel, right)
+    MF_GATHER(row.stride, MF_BODY);
+#undef MF_BODY
 }
 
 /// add_tile of gram.h, for a panel of `count` rows of pairs.
@@ -48,10 +66,7 @@ MF_INLINE void add_pair_tile(
         }
 }
 
-/// Rounds the panel; it then serves add_gram_bf16 alone.
-MF_INLINE void round_panel(float *panel, size_t count, size_t stride) { pair_rows(panel, count, stride); }
-
-/// Rows `first`..<`first + MF_TILE_ROWS` of matrix += P'P, for a panel rounded from `count` rows.
+/// Rows `first`..<`first + MF_TILE_ROWS` of matrix += P'P, for a panel of `count` ratings.
 static void add_gram_bf16(const float *panel, size_t count, size_t stride, size_t first, float *matrix) {
     const size_t pairs = (count + 1) / 2;
     size_t j = first / MF_LANES * MF_LANES;
@@ -63,15 +78,8 @@ static void add_gram_bf16(const float *panel, size_t count, size_t stride, size_
 
 #else
 
-MF_INLINE void round_panel(float *panel, size_t count, size_t stride) {
-    for (size_t at = 0; at < count * stride; at++) {
-        uint32_t bits;
-        memcpy(&bits, panel + at, sizeof bits);
-        // To nearest, ties to even; infinities and NaN stay what they are, as their low halves are not rounded up.
-        if ((bits & 0x7F800000) != 0x7F800000) bits += 0x7FFF + (bits >> 16 & 1);
-        bits &= 0xFFFF0000;
-        memcpy(panel + at, &bits, sizeof bits);
-    }
+MF_INLINE void gather_bf16(struct mf_row row, size_t start, size_t count, float *panel, float *right) {
+    gather(row, true, start, count, panel, right);
 }
 
 static void add_gram_bf16(const float *panel, size_t count, size_t stride, size_t first, float *matrix) {

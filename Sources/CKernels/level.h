@@ -1,7 +1,9 @@
 // Why: one level's table, from the algorithms that the width of its vectors has been given to.
 
 #include "vectors.h"
+#include "factors.h"
 #include "gram.h"
+#include "gather.h"
 #include "gram_bf16.h"
 #include "normal_equations.h"
 #include "cholesky.h"
@@ -10,11 +12,12 @@
 #include "measure.h"
 
 static const struct mf_kernels table = {
+    .round_factors = round_factors,
     .add_normal_equations = add_normal_equations,
-    .add_normal_equations_bf16 = add_normal_equations_bf16,
     .set_dual_equations = set_dual_equations,
     .add_multiples = add_multiples,
     .solve = solve,
+    .invert = invert,
     .conjugate_gradient = conjugate_gradient,
     .visit_ratings = visit_ratings,
     .begin_descent = begin_descent,

@@ -44,12 +44,21 @@ MF_INLINE vec4 fold(vec a) {
 #endif
 }
 
-/// The sums of the lanes of four vectors.
+/// The sums of the lanes of four vectors: within lanes of four floats first, so that one fold does for all.
 MF_INLINE vec4 sum4(vec a, vec b, vec c, vec d) {
-    const vec4 p = fold(a), q = fold(b), r = fold(c), s = fold(d);
-    const vec4 pq = __builtin_shufflevector(p, q, 0, 4, 1, 5) + __builtin_shufflevector(p, q, 2, 6, 3, 7);
-    const vec4 rs = __builtin_shufflevector(r, s, 0, 4, 1, 5) + __builtin_shufflevector(r, s, 2, 6, 3, 7);
-    return __builtin_shufflevector(pq, rs, 0, 1, 4, 5) + __builtin_shufflevector(pq, rs, 2, 3, 6, 7);
+#if MF_WIDTH == 16
+#define MF_LANEWISE(a, b, i, j, k, l)                                                                                   \
+    __builtin_shufflevector(a, b, i, j, k, l, i + 4, j + 4, k + 4, l + 4, i + 8, j + 8, k + 8, l + 8, i + 12, j + 12, k + 12, l + 12)
+#elif MF_WIDTH == 8
+#define MF_LANEWISE(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l, i + 4, j + 4, k + 4, l + 4)
+#else
+#define MF_LANEWISE(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
+#endif
+    // [a0 + a2, b0 + b2, a1 + a3, b1 + b3] in each lane, and the same of c and d.
+    const vec ab = MF_LANEWISE(a, b, 0, MF_WIDTH, 1, MF_WIDTH + 1) + MF_LANEWISE(a, b, 2, MF_WIDTH + 2, 3, MF_WIDTH + 3);
+    const vec cd = MF_LANEWISE(c, d, 0, MF_WIDTH, 1, MF_WIDTH + 1) + MF_LANEWISE(c, d, 2, MF_WIDTH + 2, 3, MF_WIDTH + 3);
+    return fold(MF_LANEWISE(ab, cd, 0, 1, MF_WIDTH, MF_WIDTH + 1) + MF_LANEWISE(ab, cd, 2, 3, MF_WIDTH + 2, MF_WIDTH + 3));
+#undef MF_LANEWISE
 }
 
 /// The sum of the lanes of one vector.
@@ -63,19 +72,4 @@ MF_INLINE float dot(const float *a, const float *b, size_t count) {
     vec total = {0};
     for (size_t j = 0; j < count; j += MF_WIDTH) total += load(a + j) * load(b + j);
     return sum(total);
-}
-
-// The helpers take a row by value: its fields then stay in registers, as no store through a pointer can change them.
-
-/// The factors that rating `k` meets.
-MF_INLINE const float *factors_of(struct mf_row row, size_t k) { return row.factors + row.columns[k] * row.stride; }
-
-/// Ratings whose factors are asked for ahead of the one in hand: about the latency of memory.
-enum { MF_PREFETCH_AHEAD = 8 };
-
-/// Asks for the factors that rating `k` + MF_PREFETCH_AHEAD meets, if there are so many.
-MF_INLINE void prefetch_ahead(struct mf_row row, size_t k) {
-    if (k + MF_PREFETCH_AHEAD >= row.count) return;
-    const float *factors = factors_of(row, k + MF_PREFETCH_AHEAD);
-    for (size_t j = 0; j < row.stride; j += MF_LANES) __builtin_prefetch(factors + j, 0, 3);
 }

@@ -18,6 +18,8 @@ public final class WorkerMemory: @unchecked Sendable {
     private let data: JobData?
     private let factors: BySide<FactorMatrix>
     private let solver: BlockSolver
+    /// The version of the fixed side that the solver has been given. Only touched on the solver's thread.
+    private var fixedVersion: Int?
     private var received: BySide<[Int: RatingsBlock]> = BySide(user: [:], item: [:])
 
     /// What the solver needs for one block.
@@ -65,11 +67,15 @@ public final class WorkerMemory: @unchecked Sendable {
     /// - Returns: its new factors, compact, and its sums.
     public func solve(_ task: Task) throws(Failure) -> (Payload, BlockSums) {
         let side = task.halfStep.side
+        if fixedVersion != task.halfStep.fixedVersion {
+            try solver.fix(factors[side.other])
+            fixedVersion = task.halfStep.fixedVersion
+        }
         var sums = BlockSums.zero
         let payload = try Payload(byteCount: job.factorByteCount(side, task.block)) { bytes throws(Failure) in
             sums = try solver.solve(
                 task.ratings.ratings, holdout: task.ratings.holdout, rows: job.plan[side].rows(task.block), side: side,
-                solved: factors[side], fixed: factors[side.other],
+                solved: factors[side],
                 into: bytes.bindMemory(to: Float.self).baseAddress!)
         }
         return (payload, sums)

@@ -22,8 +22,12 @@ public struct SolverOptions: ParsableArguments {
     @Option(help: "How a row is solved; auto chooses for each row the faster of the others.")
     public var solver = JobConfiguration().solver
 
-    @Option(help: "How Gram matrices are computed: bf16 is faster where the processor has it.")
-    public var precision = JobConfiguration().precision
+    @Option(
+        help: """
+            How rows meet the factors of the fixed side: as they are, or rounded to bfloat16, which is faster and on \
+            ratings as good. (default: bf16 with --solver auto, else fp32)
+            """)
+    public var precision: Precision?
 
     @Option(help: ArgumentHelp("Steps of conjugate gradients for the rows solved so.", valueName: "n"))
     public var cgSteps = JobConfiguration().conjugateGradientSteps
@@ -36,7 +40,7 @@ public struct SolverOptions: ParsableArguments {
         configuration.regularization = regularization
         configuration.regularizationScaling = regularizationScaling
         configuration.solver = solver
-        configuration.precision = precision
+        configuration.precision = precision ?? .standard(for: solver)
         configuration.conjugateGradientSteps = cgSteps
     }
 }

@@ -11,6 +11,7 @@ import Ratings
 /// call in progress.
 public final class BlockSolver {
     private let configuration: SolverConfiguration
+    private let fixed: FixedSide
     private let workspaces: [Workspace]
     private let longRow: LongRow
     private var results: [RowResult] = []
@@ -30,17 +31,28 @@ public final class BlockSolver {
         }
         self.configuration = configuration
         longRow = LongRow(kernels: kernels, stride: stride, threads: threads)
-        workspaces = (0..<threads).map { _ in Workspace(configuration: configuration, kernels: kernels, stride: stride) }
+        let fixed = FixedSide(configuration: configuration, kernels: kernels, stride: stride)
+        self.fixed = fixed
+        workspaces = (0..<threads).map { _ in
+            Workspace(configuration: configuration, kernels: kernels, fixed: fixed, stride: stride)
+        }
     }
 
     /// The highest rank that can be solved; a d x d matrix of it takes 1 GiB a thread.
     public static let highestRank = 1 << 14
 
-    /// Solves every row of a block with the other side fixed.
+    /// Makes `factors` the fixed side of the blocks to come; to be called again when they have changed.
+    /// - Precondition: their rank is the configuration's.
+    /// - Throws: a ``Failure`` of kind `system` when there is no memory for their copy in bfloat16.
+    public func fix(_ factors: FactorMatrix) throws(Failure) {
+        try fixed.set(factors, threads: workspaces.count)
+    }
+
+    /// Solves every row of a block with the other side fixed, as ``fix(_:)`` did before.
     ///
     /// A row without ratings gets zeros.
     /// - Parameters:
-    ///   - ratings: the block's rows; its columns are rows of `fixed`, which the caller has checked
+    ///   - ratings: the block's rows; its columns are rows of the fixed side, which the caller has checked
     ///     (``CompressedRows/defect()``).
     ///   - holdout: the held-out ratings of the same rows, whose squared error is summed but which are not fitted.
     ///   - rows: the block's rows in the side that is solved, for messages and for the warm start.
@@ -50,20 +62,21 @@ public final class BlockSolver {
     ///   `output` is then undefined.
     public func solve(
         _ ratings: CompressedRows, holdout: CompressedRows?, rows: Range<Int>, side: Side, solved: FactorMatrix,
-        fixed: FactorMatrix, into output: UnsafeMutablePointer<Float>
+        into output: UnsafeMutablePointer<Float>
     ) throws(Failure) -> BlockSums {
         let rank = configuration.rank
-        precondition(ratings.rowCount == rows.count && ratings.columnCount == fixed.rowCount)
-        precondition(fixed.rank == rank && solved.rank == rank && rows.upperBound <= solved.rowCount)
-        precondition(holdout.map { $0.rowCount == rows.count && $0.columnCount == fixed.rowCount } ?? true)
+        guard let fixedRowCount = fixed.factors?.rowCount else { preconditionFailure("no side has been fixed") }
+        precondition(ratings.rowCount == rows.count && ratings.columnCount == fixedRowCount)
+        precondition(solved.rank == rank && rows.upperBound <= solved.rowCount)
+        precondition(holdout.map { $0.rowCount == rows.count && $0.columnCount == fixedRowCount } ?? true)
 
         cutIntoChunks(ratings)
         results.removeAll(keepingCapacity: true)
         results.append(contentsOf: repeatElement(RowResult(), count: rows.count))
         let failedRow = results.withUnsafeMutableBufferPointer { results in
             BlockTask(
-                ratings: ratings, holdout: holdout, firstRow: rows.lowerBound, solved: solved, fixed: fixed,
-                output: output, results: results, chunks: chunks, workspaces: workspaces, longRow: longRow
+                ratings: ratings, holdout: holdout, firstRow: rows.lowerBound, solved: solved, output: output,
+                results: results, chunks: chunks, workspaces: workspaces, longRow: longRow
             ).run()
         }
         if let failedRow {

@@ -18,7 +18,6 @@ final class BlockTask {
     /// The number of the block's row 0 in ``solved``.
     let firstRow: Int
     let solved: FactorMatrix
-    let fixed: FactorMatrix
     /// Rows of `rank` floats.
     let output: UnsafeMutablePointer<Float>
     let results: UnsafeMutableBufferPointer<RowResult>
@@ -30,7 +29,7 @@ final class BlockTask {
     private let firstFailedRow = Atomic<Int>(Int.max)
 
     init(
-        ratings: CompressedRows, holdout: CompressedRows?, firstRow: Int, solved: FactorMatrix, fixed: FactorMatrix,
+        ratings: CompressedRows, holdout: CompressedRows?, firstRow: Int, solved: FactorMatrix,
         output: UnsafeMutablePointer<Float>, results: UnsafeMutableBufferPointer<RowResult>, chunks: [Int],
         workspaces: [Workspace], longRow: LongRow
     ) {
@@ -38,7 +37,6 @@ final class BlockTask {
         self.holdout = holdout
         self.firstRow = firstRow
         self.solved = solved
-        self.fixed = fixed
         self.output = output
         self.results = results
         self.chunks = chunks

@@ -21,64 +21,30 @@ public final class FactorMatrix: @unchecked Sendable {
     /// Floats from one row to the next: ``rank`` rounded up to a multiple of 16.
     public let stride: Int
     private let base: UnsafeMutablePointer<Float>
-    private let mapping: UnsafeMutableRawBufferPointer
-
-    private static let hugePageByteCount = 2 << 20
+    private let memory: PageMemory
 
     /// - Precondition: `rank` is at least 1 and `rowCount` is not negative.
     /// - Throws: a ``Failure`` of kind `badData` when the size is beyond what can be addressed, and of kind
     ///   `system` when the operating system does not give the memory.
     public init(rowCount: Int, rank: Int) throws(Failure) {
         precondition(rank >= 1 && rowCount >= 0)
-        let (mapping, base, stride) = try Self.map(rowCount: rowCount, rank: rank)
+        let what = "\(rowCount) rows of \(rank) factors"
+        guard let stride = Self.stride(forRank: rank),
+            case let (floatCount, overflow) = max(rowCount, 1).multipliedReportingOverflow(by: stride), !overflow,
+            floatCount <= PageMemory.maximumByteCount / MemoryLayout<Float>.stride
+        else { throw Failure(.badData, "\(what) are too many to address", remedy: "lower the rank") }
+        memory = try PageMemory(byteCount: floatCount * MemoryLayout<Float>.stride, for: what)
+        base = memory.start.bindMemory(to: Float.self, capacity: floatCount)
         self.rowCount = rowCount
         self.rank = rank
         self.stride = stride
-        self.mapping = mapping
-        self.base = base
     }
-
-    deinit { munmap(mapping.baseAddress!, mapping.count) }
 
     /// The floats from one row to the next at rank `rank`, or nil when that overflows.
     static func stride(forRank rank: Int) -> Int? {
         let lanes = MF_LANES
         let (sum, overflow) = rank.addingReportingOverflow(lanes - 1)
         return overflow ? nil : sum / lanes * lanes
-    }
-
-    /// Fresh pages are zero, and take no memory until they are touched.
-    private static func map(
-        rowCount: Int, rank: Int
-    ) throws(Failure) -> (UnsafeMutableRawBufferPointer, UnsafeMutablePointer<Float>, stride: Int) {
-        guard let stride = Self.stride(forRank: rank),
-            case let (floatCount, overflow) = max(rowCount, 1).multipliedReportingOverflow(by: stride), !overflow,
-            floatCount <= (Int.max - hugePageByteCount) / MemoryLayout<Float>.stride
-        else {
-            throw Failure(.badData, "\(rowCount) rows of \(rank) factors are too many to address", remedy: "lower the rank")
-        }
-        let byteCount = floatCount * MemoryLayout<Float>.stride
-        let isLarge = byteCount >= hugePageByteCount
-        // Room to begin at a multiple of the page size that we hope for.
-        let mappedByteCount = isLarge ? byteCount + hugePageByteCount : byteCount
-        guard let start = mmap(nil, mappedByteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
-            start != MAP_FAILED
-        else {
-            throw Failure(
-                .system, "cannot take \(mappedByteCount >> 20) MiB for \(rowCount) rows of \(rank) factors",
-                remedy: "free some memory, or lower the rank")
-        }
-        var first = start
-        if isLarge {
-            first = UnsafeMutableRawPointer(bitPattern: (UInt(bitPattern: start) + UInt(hugePageByteCount) - 1)
-                & ~UInt(hugePageByteCount - 1))!
-            // Only advice: without huge pages everything is the same, but slower.
-            _ = madvise(first, byteCount, MADV_HUGEPAGE)
-        }
-        return (
-            UnsafeMutableRawBufferPointer(start: start, count: mappedByteCount),
-            first.bindMemory(to: Float.self, capacity: floatCount), stride
-        )
     }
 
     /// Row `row`: ``stride`` floats, the first ``rank`` of which are the factors.

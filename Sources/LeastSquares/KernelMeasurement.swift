@@ -33,30 +33,35 @@ public struct KernelMeasurement {
     public struct RowSeconds: Sendable {
         /// Gathering the factors, Gram matrix and right-hand side.
         public var normalEquations: Double
-        /// The same with the factors rounded to bfloat16 for the Gram matrix.
-        public var normalEquationsBF16: Double
         /// Cholesky and both triangular solves.
         public var solution: Double
         /// Three steps of conjugate gradients.
         public var conjugateGradient: Double
+        /// One step with the preconditioner, which is how `auto` solves the longest rows.
+        public var preconditioned: Double
         /// The dual system, whole; nil where the row has too many ratings for it.
         public var dual: Double?
     }
 
-    /// Measures rows with `count` ratings of `fixed`, of which low rows are rated more often.
-    public func rowSeconds(count: Int, fixed: FactorMatrix) -> RowSeconds {
-        let (rank, stride) = (fixed.rank, fixed.stride)
+    /// Measures rows with `count` ratings of `factors`, of which low rows are rated more often.
+    public func rowSeconds(count: Int, factors: FactorMatrix, precision: Precision) throws(Failure) -> RowSeconds {
+        let (rank, stride) = (factors.rank, factors.stride)
+        let ridge: Float = 1
+        let fixed = FixedSide(
+            configuration: SolverConfiguration(
+                rank: rank, regularization: Double(ridge), scaling: .none, solver: .auto, precision: precision, intercept: 0),
+            kernels: kernels, stride: stride)
+        try fixed.set(factors, threads: 1)
         // Enough rows that no two in a row meet the same factors in the first-level cache.
         let rows = max(4, 8_000 / count)
-        var state: UInt64 = 1
+        var generator = SplitMix64(seed: 1)
         let columns = (0..<rows * count).map { _ in
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            let uniform = Double(state >> 11) * 0x1p-53
-            return UInt32(Double(fixed.rowCount) * uniform * uniform * uniform)
+            let uniform = Double(generator.next() >> 11) * 0x1p-53
+            return UInt32(Double(factors.rowCount) * uniform * uniform * uniform)
         }
         let values = Scratch(count: count), errors = Scratch(count: 2 * count)
         for index in 0..<count { values.floats[index] = Float(index % 5) - 2 }
-        let panel = Scratch(count: MF_PANEL_ROWS * stride), vectors = Scratch(count: 3 * stride)
+        let panel = Scratch(count: MF_PANEL_ROWS * stride), vectors = Scratch(count: 4 * stride)
         var matrix = Scratch(count: stride * stride), right = Scratch(count: stride)
         let table = kernels.table.pointee
 
@@ -64,21 +69,25 @@ public struct KernelMeasurement {
             columns.withUnsafeBufferPointer { columns in
                 Self.fastest(of: 5) {
                     for row in 0..<rows {
-                        var meetings = mf_row(
-                            factors: fixed.start, stride: stride, columns: columns.baseAddress! + row * count,
-                            values: values.floats, count: count)
+                        var meetings = fixed.meetings(
+                            columns: columns.baseAddress! + row * count, values: values.floats, count: count)
                         body(&meetings)
                     }
                 } / Double(rows)
             }
         }
+        func descend(steps: Int, inverse: UnsafePointer<Float>?) -> Double {
+            perRow {
+                right.clear()
+                let g = vectors.floats
+                var descent = mf_descent(
+                    x: right.floats, g: g, p: g + stride, q: g + 2 * stride, z: g + 3 * stride, inverse: inverse)
+                _ = table.conjugate_gradient($0, steps, ridge, errors.floats, &descent)
+            }
+        }
         let normalEquations = perRow {
             matrix.clear()
             table.add_normal_equations($0, panel.floats, matrix.floats, right.floats)
-        }
-        let normalEquationsBF16 = perRow {
-            matrix.clear()
-            table.add_normal_equations_bf16($0, panel.floats, matrix.floats, right.floats)
         }
         // The fastest of the solves alone: each needs a matrix of its own, made in between.
         var solution = Double.infinity
@@ -87,14 +96,8 @@ public struct KernelMeasurement {
             right.clear()
             table.add_normal_equations($0, panel.floats, matrix.floats, right.floats)
             let start = ContinuousClock.now
-            _ = table.solve(matrix.floats, stride, rank, 1, right.floats)
+            _ = table.solve(matrix.floats, stride, rank, ridge, right.floats)
             solution = min(solution, start.duration(to: .now) / .seconds(1))
-        }
-        let conjugateGradient = perRow {
-            right.clear()
-            let g = vectors.floats
-            var descent = mf_descent(x: right.floats, g: g, p: g + stride, q: g + 2 * stride)
-            _ = table.conjugate_gradient($0, 3, 1, errors.floats, &descent)
         }
         var dual: Double?
         if count < rank, let dualStride = FactorMatrix.stride(forRank: count) {
@@ -102,13 +105,16 @@ public struct KernelMeasurement {
                 right.clear()
                 vectors.floats.update(from: values.floats, count: count)
                 table.set_dual_equations($0, matrix.floats, dualStride)
-                _ = table.solve(matrix.floats, dualStride, count, 1, vectors.floats)
-                table.add_multiples($0, right.floats)
+                _ = table.solve(matrix.floats, dualStride, count, ridge, vectors.floats)
+                var weighted = $0.pointee
+                weighted.values = UnsafePointer(vectors.floats)
+                table.add_multiples(&weighted, right.floats)
             }
         }
         return RowSeconds(
-            normalEquations: normalEquations, normalEquationsBF16: normalEquationsBF16, solution: solution,
-            conjugateGradient: conjugateGradient, dual: dual)
+            normalEquations: normalEquations, solution: solution,
+            conjugateGradient: descend(steps: 3, inverse: nil),
+            preconditioned: descend(steps: 1, inverse: fixed.preconditioner), dual: dual)
     }
 
     /// The shortest of `times` runs: what disturbs a run only makes it longer.

@@ -31,7 +31,7 @@ final class LongRow {
     }
 
     /// Adds the row's normal equations to `matrix` and `right`.
-    func addNormalEquations(_ row: mf_row, precision: Precision, matrix: UnsafeMutablePointer<Float>, right: UnsafeMutablePointer<Float>) {
+    func addNormalEquations(_ row: mf_row, matrix: UnsafeMutablePointer<Float>, right: UnsafeMutablePointer<Float>) {
         let (panelCount, matrixCount) = (MF_PANEL_ROWS * stride, stride * stride)
         panels.reserve(Self.partCount * panelCount)
         matrices.reserve(Self.partCount * matrixCount)
@@ -39,8 +39,7 @@ final class LongRow {
         matrices.clear()
         vectors.clear()
         let (panels, matrices, vectors) = (panels.floats, matrices.floats, vectors.floats)
-        let table = kernels.table.pointee
-        let add = precision == .fp32 ? table.add_normal_equations! : table.add_normal_equations_bf16!
+        let add = kernels.table.pointee.add_normal_equations!
         forEachPart(of: row) { part, meetings, _ in
             add(meetings, panels + part * panelCount, matrices + part * matrixCount, vectors + part * stride)
         }

@@ -37,6 +37,7 @@ struct Scratch: ~Copyable {
 final class Workspace {
     private let kernels: Kernels
     private let configuration: SolverConfiguration
+    private let fixed: FixedSide
     private let stride: Int
     private var values = Scratch(count: 0)
     private var errors = Scratch(count: 0)
@@ -45,13 +46,14 @@ final class Workspace {
     private var vectors: Scratch
     private var solution: Scratch
 
-    init(configuration: SolverConfiguration, kernels: Kernels, stride: Int) {
+    init(configuration: SolverConfiguration, kernels: Kernels, fixed: FixedSide, stride: Int) {
         self.kernels = kernels
         self.configuration = configuration
+        self.fixed = fixed
         self.stride = stride
         panel = Scratch(count: MF_PANEL_ROWS * stride)
         matrix = Scratch(count: stride * stride)
-        vectors = Scratch(count: 3 * stride)
+        vectors = Scratch(count: 4 * stride)
         solution = Scratch(count: stride)
     }
 
@@ -64,10 +66,10 @@ final class Workspace {
         let ridge = configuration.regularization(ofRowWith: range.count)
         solution.floats.update(repeating: 0, count: stride)
         if !range.isEmpty {
-            let meetings = decode(range, of: task.ratings, fixed: task.fixed)
+            let meetings = decode(range, of: task.ratings)
             guard
                 let error = solve(meetings, ridge: ridge, from: task.solved.row(task.firstRow + row), parts)
-                    ?? solveInDouble(row, of: task, meetings)
+                    ?? solveInDouble(meetings, ridge: ridge)
             else { return false }
             var square = 0.0
             for index in 0..<rank { square += Double(solution.floats[index]) * Double(solution.floats[index]) }
@@ -76,18 +78,18 @@ final class Workspace {
         }
         (task.output + row * rank).update(from: solution.floats, count: rank)
         if let holdout = task.holdout, case let range = holdout.range(of: row), !range.isEmpty {
-            task.results[row].holdoutSquaredError = squaredError(decode(range, of: holdout, fixed: task.fixed))
+            task.results[row].holdoutSquaredError = squaredError(decode(range, of: holdout, asSolved: true))
         }
         return true
     }
 
     /// The ratings at `range`, decoded; valid until the next call.
-    private func decode(_ range: Range<Int>, of ratings: CompressedRows, fixed: FactorMatrix) -> mf_row {
+    private func decode(_ range: Range<Int>, of ratings: CompressedRows, asSolved: Bool = false) -> mf_row {
         values.reserve(range.count)
         ratings.values.decode(range, minus: configuration.intercept, to: values.floats)
-        return mf_row(
-            factors: fixed.start, stride: stride, columns: ratings.columns.elements.baseAddress! + range.lowerBound,
-            values: values.floats, count: range.count)
+        return fixed.meetings(
+            columns: ratings.columns.elements.baseAddress! + range.lowerBound, values: values.floats, count: range.count,
+            asSolved: asSolved)
     }
 
     /// Solves in single precision, for ``solution``, which is zero before.
@@ -97,14 +99,18 @@ final class Workspace {
     ) -> Double? {
         let method = configuration.method(ratingCount: meetings.count)
         // With fewer ratings than factors and nothing added the system is singular, whatever rounding makes of it.
-        if method != .conjugateGradient && ridge == 0 && meetings.count < configuration.rank { return nil }
+        if method.isExact && ridge == 0 && meetings.count < configuration.rank { return nil }
         let error: Double
         switch method {
         case .none: return 0
-        case .conjugateGradient:
+        case .conjugateGradient(let steps, let preconditioned):
             errors.reserve(2 * meetings.count)
             solution.floats.update(from: present, count: configuration.rank)
-            error = descend(meetings, ridge: Float(ridge), parts)
+            // Without the preconditioner that a row counts on, it takes the steps that it saves.
+            let inverse = preconditioned ? fixed.preconditioner : nil
+            error = descend(
+                meetings, ridge: Float(ridge), inverse: inverse,
+                steps: preconditioned && inverse == nil ? configuration.conjugateGradientSteps : steps, parts)
         case .primal:
             guard solvePrimal(meetings, ridge: ridge, parts) else { return nil }
             error = parts?.squaredError(meetings, solution.floats) ?? squaredError(meetings)
@@ -118,11 +124,13 @@ final class Workspace {
 
     /// Conjugate gradients from ``solution``.
     /// - Returns: the squared error.
-    private func descend(_ meetings: mf_row, ridge: Float, _ parts: LongRow?) -> Double {
+    private func descend(
+        _ meetings: mf_row, ridge: Float, inverse: UnsafePointer<Float>?, steps: Int, _ parts: LongRow?
+    ) -> Double {
         let table = kernels.table.pointee
-        let steps = configuration.conjugateGradientSteps
         let g = vectors.floats
-        var descent = mf_descent(x: solution.floats, g: g, p: g + stride, q: g + 2 * stride)
+        var descent = mf_descent(
+            x: solution.floats, g: g, p: g + stride, q: g + 2 * stride, z: g + 3 * stride, inverse: inverse)
         guard let parts else {
             return withUnsafePointer(to: meetings) { table.conjugate_gradient($0, steps, ridge, errors.floats, &descent) }
         }
@@ -145,11 +153,11 @@ final class Workspace {
         let table = kernels.table.pointee
         matrix.floats.update(repeating: 0, count: stride * stride)
         if let parts {
-            parts.addNormalEquations(
-                meetings, precision: configuration.precision, matrix: matrix.floats, right: solution.floats)
+            parts.addNormalEquations(meetings, matrix: matrix.floats, right: solution.floats)
         } else {
-            let add = configuration.precision == .fp32 ? table.add_normal_equations! : table.add_normal_equations_bf16!
-            withUnsafePointer(to: meetings) { add($0, panel.floats, matrix.floats, solution.floats) }
+            withUnsafePointer(to: meetings) {
+                table.add_normal_equations($0, panel.floats, matrix.floats, solution.floats)
+            }
         }
         return table.solve(matrix.floats, stride, configuration.rank, Float(ridge), solution.floats) < 0
     }
@@ -170,10 +178,12 @@ final class Workspace {
     }
 
     /// The primal in double precision, for the rare row that single precision cannot solve. Slow, and takes memory.
-    private func solveInDouble(_ row: Int, of task: BlockTask, _ meetings: mf_row) -> Double? {
-        if configuration.regularization == 0 && meetings.count < configuration.rank { return nil }
-        guard let exact = Reference.solution(ofRow: row, of: task.ratings, fixed: task.fixed, configuration: configuration)
-        else { return nil }
+    private func solveInDouble(_ meetings: mf_row, ridge: Double) -> Double? {
+        if ridge == 0 && meetings.count < configuration.rank { return nil }
+        let equations = Reference.NormalEquations(
+            factors: (0..<meetings.count).map { fixed.factors(ofRow: Int(meetings.columns[$0])) },
+            values: (0..<meetings.count).map { Double(meetings.values[$0]) }, rank: configuration.rank, ridge: ridge)
+        guard let exact = equations.solution() else { return nil }
         for (index, value) in exact.enumerated() { solution.floats[index] = Float(value) }
         let error = squaredError(meetings)
         return error.isFinite ? error : nil

@@ -10,6 +10,7 @@
 // solved once more with the item factors as they were, and there is no more extrapolation. So the objective of what is
 // kept never rises from half-step to half-step (but for rounding, and as far as the solver minimizes).
 
+import LeastSquares
 import Ratings
 
 /// The sequence of a job's half-steps.
@@ -24,6 +25,8 @@ public struct Schedule: Sendable {
 
     private let sweeps: Int
     private let tolerance: Double
+    /// The part of the objective by which rounding alone may raise it from one sweep to the next.
+    private let rounding: Double
     private var extrapolates: Bool
     private var versions = BySide(user: 0, item: 0)
     private var newestVersion = 0
@@ -36,6 +39,7 @@ public struct Schedule: Sendable {
     public init(_ configuration: JobConfiguration) {
         sweeps = configuration.sweeps
         tolerance = configuration.tolerance
+        rounding = configuration.precision.objectiveRounding
         extrapolates = configuration.extrapolate
     }
 
@@ -58,7 +62,7 @@ public struct Schedule: Sendable {
         isExtrapolated = halfStep.isExtrapolated
         defer { previous = objective }
         // A rise beyond rounding is no convergence: something is wrong, such as no regularization at all.
-        if let previous, tolerance > 0, previous - objective < tolerance * previous, objective <= previous * (1 + 1e-6) {
+        if let previous, tolerance > 0, previous - objective < tolerance * previous, objective <= previous * (1 + rounding) {
             return .end(converged: true)
         }
         if halfStep.sweep >= sweeps { return .end(converged: false) }
@@ -71,5 +75,16 @@ public struct Schedule: Sendable {
         return HalfStep(
             index: count, side: side, sweep: sweep, fixedVersion: versions[side.other], priorVersion: versions[side],
             solvedVersion: newestVersion, isExtrapolated: side == .item && extrapolates && sweep >= 2 && sweep < sweeps)
+    }
+}
+
+extension Precision {
+    /// The part of an objective that rounding may add or take. In bfloat16 each half-step rounds the other side's
+    /// factors, which moves predictions by a thousandth of themselves: more where the fit leaves smaller errors.
+    fileprivate var objectiveRounding: Double {
+        switch self {
+        case .fp32: 1e-6
+        case .bf16: 1e-3
+        }
     }
 }

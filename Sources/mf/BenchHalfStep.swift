@@ -117,10 +117,11 @@ private struct InProcessTrainer {
         var output = [Float](repeating: 0, count: longest * configuration.rank)
         var sums = BlockSums.zero
         let start = ContinuousClock.now
+        try solver.fix(fixed)
         for block in 0..<plan.count {
             let rows = plan.rows(block)
             sums = sums + (try solver.solve(
-                ratings.slice(rows), holdout: held?.slice(rows), rows: rows, side: side, solved: solved, fixed: fixed,
+                ratings.slice(rows), holdout: held?.slice(rows), rows: rows, side: side, solved: solved,
                 into: &output))
             solved.setRows(rows, from: output)
         }

@@ -47,10 +47,14 @@ struct BenchKernels: ParsableCommand {
             }
             for count in ratingsPerRow {
                 for level in kernels {
-                    let seconds = KernelMeasurement(kernels: try Kernels(level: level)).rowSeconds(count: count, fixed: fixed)
-                    let shape = KernelReport.Shape(level: level, rank: rank, count: count, seconds: seconds)
-                    report.shapes.append(shape)
-                    if !json { print(shape.line(peak: report.peakGigaflops)) }
+                    let measurement = KernelMeasurement(kernels: try Kernels(level: level))
+                    for precision in Precision.allCases {
+                        let seconds = try measurement.rowSeconds(count: count, factors: fixed, precision: precision)
+                        let shape = KernelReport.Shape(
+                            level: level, precision: precision, rank: rank, count: count, seconds: seconds)
+                        report.shapes.append(shape)
+                        if !json { print(shape.line(peak: report.peakGigaflops)) }
+                    }
                 }
             }
         }
@@ -65,47 +69,47 @@ struct BenchKernels: ParsableCommand {
 private struct KernelReport: Encodable {
     struct Shape: Encodable {
         let level: String
+        let precision: String
         let rank: Int
         let ratings: Int
         let gramGigaflops: Double
-        let gramBF16Gigaflops: Double
         let solveGigaflops: Double
         /// A whole row each way, in microseconds.
         let exactMicroseconds: Double
-        let exactBF16Microseconds: Double
         let conjugateGradientMicroseconds: Double
+        let preconditionedMicroseconds: Double
         let dualMicroseconds: Double?
 
-        init(level: KernelLevel, rank: Int, count: Int, seconds: KernelMeasurement.RowSeconds) {
+        init(level: KernelLevel, precision: Precision, rank: Int, count: Int, seconds: KernelMeasurement.RowSeconds) {
             let d = Double(rank)
             self.level = level.rawValue
+            self.precision = precision.rawValue
             self.rank = rank
             ratings = count
             gramGigaflops = Double(count) * d * (d + 1) / seconds.normalEquations / 1e9
-            gramBF16Gigaflops = Double(count) * d * (d + 1) / seconds.normalEquationsBF16 / 1e9
             solveGigaflops = d * d * d / 3 / seconds.solution / 1e9
             exactMicroseconds = (seconds.normalEquations + seconds.solution) * 1e6
-            exactBF16Microseconds = (seconds.normalEquationsBF16 + seconds.solution) * 1e6
             conjugateGradientMicroseconds = seconds.conjugateGradient * 1e6
+            preconditionedMicroseconds = seconds.preconditioned * 1e6
             dualMicroseconds = seconds.dual.map { $0 * 1e6 }
         }
 
         func line(peak: Double) -> String {
             func rate(_ value: Double) -> String { column(value, 8, digits: 1) + column(100 * value / peak, 5, digits: 0) + "%" }
-            return column(Double(rank), 4, digits: 0) + column(Double(ratings), 6, digits: 0) + "  "
-                + level.padding(toLength: 11, withPad: " ", startingAt: 0) + rate(gramGigaflops) + rate(gramBF16Gigaflops)
-                + rate(solveGigaflops) + column(exactMicroseconds, 11) + column(exactBF16Microseconds, 10)
-                + column(conjugateGradientMicroseconds, 10) + (dualMicroseconds.map { column($0, 9) } ?? "")
+            func padded(_ text: String, _ width: Int) -> String { text.padding(toLength: width, withPad: " ", startingAt: 0) }
+            return column(Double(rank), 4, digits: 0) + column(Double(ratings), 6, digits: 0) + "  " + padded(level, 11)
+                + padded(precision, 5) + rate(gramGigaflops) + rate(solveGigaflops) + column(exactMicroseconds, 11)
+                + column(conjugateGradientMicroseconds, 10) + column(preconditionedMicroseconds, 10)
+                + (dualMicroseconds.map { column($0, 9) } ?? "")
         }
 
         enum CodingKeys: String, CodingKey {
-            case level, rank, ratings
+            case level, precision, rank, ratings
             case gramGigaflops = "gram_gigaflops"
-            case gramBF16Gigaflops = "gram_bf16_gigaflops"
             case solveGigaflops = "solve_gigaflops"
             case exactMicroseconds = "exact_microseconds"
-            case exactBF16Microseconds = "exact_bf16_microseconds"
             case conjugateGradientMicroseconds = "cg3_microseconds"
+            case preconditionedMicroseconds = "preconditioned_cg1_microseconds"
             case dualMicroseconds = "dual_microseconds"
         }
     }
@@ -125,7 +129,7 @@ private struct KernelReport: Encodable {
         """
         One core: peak\(column(peakGigaflops, 7, digits: 1)) GFLOP/s in single precision, memory read at\
         \(column(gigabytesPerSecond, 6, digits: 1)) GB/s
-           d     n  level       Gram GFLOP/s  Gram with bf16  solve GFLOP/s  exact us   bf16 us   CG-3 us  dual us
+           d     n  level           Gram GFLOP/s  solve GFLOP/s   exact us   CG-3 us  PCG-1 us  dual us
         """
     }
 

@@ -81,7 +81,8 @@ import Training
     }
 
     @Test func objectivesNeverRise() throws {
-        let (configuration, data) = Self.job(sweeps: 8)
+        var (configuration, data) = Self.job(sweeps: 8)
+        configuration.precision = .fp32
         let result = try SimulatedCluster.run(.init(configuration: configuration, data: data, seed: 5, workers: 2))
         #expect(result.objectives.count == 16)
         for (earlier, later) in zip(result.objectives, result.objectives.dropFirst()) {
@@ -94,7 +95,8 @@ import Training
     @Test(arguments: [(1, 0), (3, 0), (3, 2)])
     func withdrawnExtrapolationsGiveTheSameBytes(workers: Int, crashes: Int) throws {
         let (training, _) = SyntheticRatings.planted(users: 60, items: 40, ratings: 800, seed: 6)
-        let configuration = JobConfiguration(rank: 4, regularization: 1, regularizationScaling: .none, sweeps: 60, tolerance: 0)
+        let configuration = JobConfiguration(
+            rank: 4, regularization: 1, regularizationScaling: .none, precision: .fp32, sweeps: 60, tolerance: 0)
         let data = JobData(ratings: training, holdout: nil, rank: 4)
         func run(_ workers: Int, _ crashes: Int) throws -> SimulatedCluster.Result {
             try SimulatedCluster.run(

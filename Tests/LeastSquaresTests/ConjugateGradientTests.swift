@@ -10,9 +10,12 @@ import Testing
     static let ranks = [1, 3, 8, 15, 16, 17, 33, 64, 100, 128, 256]
     static let counts = [0, 1, 2, 7, 8, 63, 64, 65, 500]
 
-    static func configuration(rank: Int, steps: Int) -> SolverConfiguration {
+    static func configuration(
+        rank: Int, steps: Int, solver: SolverKind = .cg, precision: Precision = .fp32
+    ) -> SolverConfiguration {
         SolverConfiguration(
-            rank: rank, regularization: 0.1, scaling: .count, solver: .cg, conjugateGradientSteps: steps, intercept: 0.25)
+            rank: rank, regularization: 0.1, scaling: .count, solver: solver, precision: precision,
+            conjugateGradientSteps: steps, intercept: 0.25)
     }
 
     /// |r - F x|^2 + ridge |x|^2 of one row, in double precision.
@@ -34,42 +37,75 @@ import Testing
         let fixed = try FactorMatrix.random(rowCount: 600, rank: rank, using: &generator)
         let ratings = CompressedRows.random(counts: Self.counts, columnCount: 600, using: &generator)
         let present = try FactorMatrix.random(rowCount: ratings.rowCount, rank: rank, scale: 0.1, using: &generator)
-        var previous = (0..<ratings.rowCount).map { row in
-            Self.objective(
-                (0..<rank).map { Double(present.row(row)[$0]) }, row: row, ratings, fixed,
-                Self.configuration(rank: rank, steps: 1))
-        }
-        for steps in 1...3 {
-            let configuration = Self.configuration(rank: rank, steps: steps)
-            let (factors, sums) = try solve(ratings, fixed: fixed, configuration: configuration, level: level, warm: present)
-            let solved = try FactorMatrix(rowCount: ratings.rowCount, rank: rank) { factors[$0 * rank + $1] }
-            for row in 0..<ratings.rowCount {
-                let x = (0..<rank).map { Double(solved.row(row)[$0]) }
-                let objective = Self.objective(x, row: row, ratings, fixed, configuration)
-                // Rounding moves a row that has reached its solution by about d u of the sums it is made of.
-                #expect(objective <= previous[row] + 1e-5 * (previous[row] + 1), "row \(row), step \(steps), seed \(rank)")
-                previous[row] = objective
+        for precision in Precision.allCases {
+            let met = try fixed.met(in: precision)
+            var previous = (0..<ratings.rowCount).map { row in
+                Self.objective(
+                    (0..<rank).map { Double(present.row(row)[$0]) }, row: row, ratings, met,
+                    Self.configuration(rank: rank, steps: 1))
             }
-            let error = Reference.squaredError(of: ratings, rows: solved, fixed: fixed, intercept: 0.25)
-            #expect(abs(sums.squaredError - error) <= 1e-4 * (error + 1), "step \(steps), seed \(rank)")
+            for steps in 1...3 {
+                let configuration = Self.configuration(rank: rank, steps: steps, precision: precision)
+                let (factors, sums) = try solve(
+                    ratings, fixed: fixed, configuration: configuration, level: level, warm: present)
+                let solved = try FactorMatrix(rowCount: ratings.rowCount, rank: rank) { factors[$0 * rank + $1] }
+                for row in 0..<ratings.rowCount {
+                    let x = (0..<rank).map { Double(solved.row(row)[$0]) }
+                    let objective = Self.objective(x, row: row, ratings, met, configuration)
+                    // Rounding moves a row that has reached its solution by about d u of the sums it is made of.
+                    #expect(
+                        objective <= previous[row] + 1e-5 * (previous[row] + 1),
+                        "row \(row), step \(steps), \(precision), seed \(rank)")
+                    previous[row] = objective
+                }
+                let error = Reference.squaredError(of: ratings, rows: solved, fixed: met, intercept: 0.25)
+                #expect(abs(sums.squaredError - error) <= 1e-4 * (error + 1), "step \(steps), \(precision), seed \(rank)")
+            }
         }
     }
 
-    @Test("many steps reach the exact solution", arguments: KernelLevel.available, ranks)
+    /// The condition number here is at most (0.09 (sqrt(n) + sqrt(d))^2 + 0.1 n) / (0.1 n) < 300: the error falls by
+    /// (sqrt(300) - 1) / (sqrt(300) + 1) a step at worst, and is below 1e-3 long before 60. A preconditioner changes
+    /// the way there, not the end. Rows of 500 are long enough for it at ranks up to 64.
+    @Test("many steps reach the exact solution, with the preconditioner and without",
+        arguments: KernelLevel.available, ranks)
     func converges(level: KernelLevel, rank: Int) throws {
         var generator = SeededGenerator(seed: UInt64(rank))
         let fixed = try FactorMatrix.random(rowCount: 600, rank: rank, scale: 0.3, using: &generator)
         let ratings = CompressedRows.random(counts: Self.counts, columnCount: 600, using: &generator)
-        // The condition number here is at most (0.09 (sqrt(n) + sqrt(d))^2 + 0.1 n) / (0.1 n) < 300: the error
-        // falls by (sqrt(300) - 1) / (sqrt(300) + 1) a step at worst, and is below 1e-3 long before 60.
-        let configuration = Self.configuration(rank: rank, steps: 60)
-        let (factors, _) = try solve(ratings, fixed: fixed, configuration: configuration, level: level)
-        for row in 0..<ratings.rowCount {
-            let exact = try #require(
-                Reference.solution(ofRow: row, of: ratings, fixed: fixed, configuration: configuration))
-            let distance = ExactSolverTests.norm(zip(exact, factors[row * rank..<(row + 1) * rank]).map { $0 - Double($1) })
-            #expect(distance <= 1e-3 * ExactSolverTests.norm(exact), "row \(row), seed \(rank)")
+        for (solver, precision) in product([SolverKind.cg, .auto], Precision.allCases) {
+            let configuration = Self.configuration(rank: rank, steps: 60, solver: solver, precision: precision)
+            let met = try fixed.met(in: precision)
+            let (factors, _) = try solve(ratings, fixed: fixed, configuration: configuration, level: level)
+            for row in 0..<ratings.rowCount {
+                let exact = try #require(
+                    Reference.solution(ofRow: row, of: ratings, fixed: met, configuration: configuration))
+                let distance = ExactSolverTests.norm(
+                    zip(exact, factors[row * rank..<(row + 1) * rank]).map { $0 - Double($1) })
+                #expect(distance <= 1e-3 * ExactSolverTests.norm(exact), "row \(row), \(solver), \(precision), seed \(rank)")
+            }
         }
+    }
+
+    @Test("the preconditioner brings a long row as near in one step as three steps do without")
+    func preconditionerHelps() throws {
+        // Factors of very different sizes, as trained ones are: what plain steps are slow with.
+        var generator = SeededGenerator(seed: 31)
+        let rank = 24
+        let fixed = try FactorMatrix(rowCount: 3_000, rank: rank) { _, index in generator.normal() / Float(1 + index) }
+        let ratings = CompressedRows.random(counts: [1_500, 2_500], columnCount: 3_000, using: &generator)
+        func distance(_ solver: SolverKind) throws -> Double {
+            var configuration = Self.configuration(rank: rank, steps: 3, solver: solver)
+            configuration.regularization = 0.01
+            let (factors, _) = try solve(ratings, fixed: fixed, configuration: configuration)
+            return try (0..<2).reduce(0) { total, row in
+                let exact = try #require(
+                    Reference.solution(ofRow: row, of: ratings, fixed: fixed, configuration: configuration))
+                return total + ExactSolverTests.norm(
+                    zip(exact, factors[row * rank..<(row + 1) * rank]).map { $0 - Double($1) })
+            }
+        }
+        #expect(try distance(.auto) < distance(.cg), "seed 31")
     }
 
     @Test("a row that stands at its solution stays there")
@@ -94,10 +130,15 @@ import Testing
         #expect(configuration.method(ratingCount: 31) == .dual)
         #expect(configuration.method(ratingCount: 32) == .primal)
         configuration.solver = .auto
-        #expect(configuration.method(ratingCount: 31) == .conjugateGradient)
+        #expect(configuration.method(ratingCount: 31) == .conjugateGradient(steps: 3, preconditioned: false))
+        #expect(configuration.method(ratingCount: 255) == .conjugateGradient(steps: 3, preconditioned: false))
+        #expect(configuration.method(ratingCount: 256) == .conjugateGradient(steps: 2, preconditioned: true))
+        #expect(configuration.method(ratingCount: 1024) == .conjugateGradient(steps: 1, preconditioned: true))
+        configuration.conjugateGradientSteps = 1
+        #expect(configuration.method(ratingCount: 1024) == .conjugateGradient(steps: 1, preconditioned: true))
         configuration.rank = 16
         #expect(configuration.method(ratingCount: 31) == .primal)
         configuration.solver = .cg
-        #expect(configuration.method(ratingCount: 31) == .conjugateGradient)
+        #expect(configuration.method(ratingCount: 31) == .conjugateGradient(steps: 1, preconditioned: false))
     }
 }

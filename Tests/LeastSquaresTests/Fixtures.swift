@@ -51,18 +51,34 @@ extension FactorMatrix {
     }
 }
 
+extension FactorMatrix {
+    /// As rows meet these factors in `precision`: to the nearest bfloat16, ties to even, by the definition.
+    func met(in precision: Precision) throws -> FactorMatrix {
+        guard precision == .bf16 else { return self }
+        return try FactorMatrix(rowCount: rowCount, rank: rank) { row, index in
+            let exact = self.row(row)[index]
+            // The neighbours that have eight significant bits, away from zero and towards it.
+            let towards = Float(bitPattern: exact.bitPattern & 0xFFFF_0000)
+            let away = Float(bitPattern: (exact.bitPattern & 0xFFFF_0000) &+ 0x1_0000)
+            let (down, up) = ((exact - towards).magnitude, (away - exact).magnitude)
+            return down < up || (down == up && towards.bitPattern & 0x1_0000 == 0) ? towards : away
+        }
+    }
+}
+
 /// Solves all rows of `ratings` as one block, from factors of zero.
 func solve(
     _ ratings: CompressedRows, holdout: CompressedRows? = nil, fixed: FactorMatrix, configuration: SolverConfiguration,
     level: KernelLevel = KernelLevel.available.last!, threads: Int = 1, warm: FactorMatrix? = nil
 ) throws -> (factors: [Float], sums: BlockSums) {
     let solver = try BlockSolver(configuration: configuration, kernels: Kernels(level: level), threads: threads)
+    try solver.fix(fixed)
     // NaN, so that a factor that was not written is seen.
     var output = [Float](repeating: .nan, count: ratings.rowCount * configuration.rank)
     let present = try warm ?? FactorMatrix(rowCount: ratings.rowCount, rank: configuration.rank)
     let sums = try output.withUnsafeMutableBufferPointer {
         try solver.solve(
-            ratings, holdout: holdout, rows: 0..<ratings.rowCount, side: .user, solved: present, fixed: fixed,
+            ratings, holdout: holdout, rows: 0..<ratings.rowCount, side: .user, solved: present,
             into: $0.baseAddress!)
     }
     return (output, sums)
@@ -71,9 +87,11 @@ func solve(
 extension SolverConfiguration {
     /// An exact configuration; the tests change what they are about.
     static func exact(
-        rank: Int, regularization: Double = 0.1, scaling: RegularizationScaling = .none, intercept: Float = 0
+        rank: Int, regularization: Double = 0.1, scaling: RegularizationScaling = .none, precision: Precision = .fp32,
+        intercept: Float = 0
     ) -> SolverConfiguration {
         SolverConfiguration(
-            rank: rank, regularization: regularization, scaling: scaling, solver: .exact, intercept: intercept)
+            rank: rank, regularization: regularization, scaling: scaling, solver: .exact, precision: precision,
+            intercept: intercept)
     }
 }

@@ -1,5 +1,6 @@
 // Why: the schedule alone decides which half-steps are done and when training ends.
 
+import LeastSquares
 import Testing
 import Training
 
@@ -47,6 +48,15 @@ import Training
         var step = schedule.begin()
         for objective in [200.0, 100, 110, 120, 130] { step = try halfStep(schedule.next(after: step, objective: objective)) }
         #expect(schedule.next(after: step, objective: 140) == .end(converged: false))
+    }
+
+    @Test(arguments: Precision.allCases)
+    func aRiseByNoMoreThanRoundingIsConvergence(precision: Precision) throws {
+        var schedule = Schedule(JobConfiguration(precision: precision, sweeps: 9, tolerance: 0.01, extrapolate: false))
+        var step = schedule.begin()
+        for objective in [200.0, 100, 90] { step = try halfStep(schedule.next(after: step, objective: objective)) }
+        let next = schedule.next(after: step, objective: 100.05)
+        #expect((next == .end(converged: true)) == (precision == .bf16))
     }
 
     @Test func itemsAreExtrapolatedFromTheSecondSweepToTheLastButOne() throws {

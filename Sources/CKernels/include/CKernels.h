@@ -22,8 +22,10 @@ enum { MF_PANEL_ROWS = 64 };
 
 /// The ratings of one row (or a segment of them), and the factors that they meet.
 struct mf_row {
-    /// The fixed side; row c begins at `factors + c * stride`, 64-byte aligned.
+    /// The fixed side in single precision; row c begins at `factors + c * stride`, 64-byte aligned.
     const float *factors;
+    /// The fixed side as `round_factors` writes it, which is then met instead of `factors`; NULL where it is not wanted.
+    const uint32_t *words;
     /// D.
     size_t stride;
     /// The column of each rating.
@@ -54,16 +56,21 @@ struct mf_descent {
     float *p;
     /// What the last visit left.
     float *q;
+    /// The preconditioned residual; the same as `g` without a preconditioner.
+    float *z;
+    /// The preconditioner: D x D, symmetric, whole; NULL for none.
+    const float *inverse;
 };
 
 /// One instruction set's functions. All pointers to floats are 64-byte aligned unless they say otherwise.
 struct mf_kernels {
-    /// matrix += F'F and right += F'values, F being the factors that `row` meets; both in single precision.
+    /// Rounds `count` rows of D floats to bfloat16: rows of D / 2 words, rounded up to a multiple of MF_LANES, 64-byte
+    /// aligned; factors.h has their layout.
+    void (*round_factors)(const float *from, size_t count, size_t stride, uint32_t *words);
+
+    /// matrix += F'F and right += F'values, F being the factors that `row` meets; sums are in single precision.
     /// `panel` is room for MF_PANEL_ROWS * D floats.
     void (*add_normal_equations)(const struct mf_row *row, float *panel, float *matrix, float *right);
-
-    /// The same with the factors rounded to bfloat16 for the matrix alone.
-    void (*add_normal_equations_bf16)(const struct mf_row *row, float *panel, float *matrix, float *right);
 
     /// matrix = F F', one row a rating: `matrix_stride` is the row's count rounded up to a multiple of MF_LANES, and
     /// what is beyond the count is 0.
@@ -77,6 +84,10 @@ struct mf_kernels {
     /// Returns -1, or the first row whose pivot is not finite or is lost in rounding; `right` is then undefined.
     ptrdiff_t (*solve)(float *matrix, size_t stride, size_t rank, float ridge, float *right);
 
+    /// Adds `ridge` to the first `rank` diagonal elements and replaces the matrix with its triangular factor; sets
+    /// `inverse`, D x D, to the whole inverse, whose padding is 0. Returns as `solve` does.
+    ptrdiff_t (*invert)(float *matrix, size_t stride, size_t rank, float ridge, float *inverse);
+
     /// Moves x by `steps` steps of conjugate gradients towards the solution of (F'F + ridge I) x = F'values.
     /// `errors` is room for 2 * count floats of any alignment.
     /// Returns the sum of squared errors that x then has; not finite when the input was not.
@@ -88,11 +99,11 @@ struct mf_kernels {
 
     /// Visits all ratings; returns the sum of the squares of t. q is not written for an image.
     double (*visit_ratings)(const struct mf_row *row, enum mf_visit kind, const float *p, float *t, float *q);
-    /// After the visit for the residual: sets g and p. Returns g.g, which is 0 at the solution.
+    /// After the visit for the residual: sets g, z and p. Returns g.z, which is 0 at the solution.
     float (*begin_descent)(size_t stride, float ridge, struct mf_descent *at);
     /// After the visit for the product or, in the last step, for the image of p: alpha.
     float (*step_length)(size_t stride, float ridge, float square, double image_square, const struct mf_descent *at);
-    /// Moves x by alpha p and, unless this is the last step, g and p to the next step. Returns g.g.
+    /// Moves x by alpha p and, unless this is the last step, g, z and p to the next step. Returns g.z.
     float (*descend)(size_t stride, float ridge, float square, float alpha, bool last, struct mf_descent *at);
     /// errors -= alpha * images. Returns the sum of their squares.
     double (*reduce_errors)(float *errors, const float *images, float alpha, size_t count);
