@@ -192,7 +192,11 @@ static float begin_descent(size_t stride, float ridge, struct mf_descent *at) {
     for (size_t j = 0; j < stride; j += MF_WIDTH) store(at->g + j, load(at->q + j) - ridge * load(at->x + j));
     precondition(stride, at);
     memcpy(at->p, at->z, stride * sizeof(float));
-    return dot(at->g, at->z, stride);
+    const float square = dot(at->g, at->z, stride);
+    // The residual that the steps carry along goes on falling when the true one has reached the rounding errors of
+    // single precision, 2^-23 of the first; from there on directions mean nothing.
+    at->least = square * 0x1p-46f;
+    return square;
 }
 
 static float step_length(size_t stride, float ridge, float square, double image_square, const struct mf_descent *at) {
@@ -208,6 +212,7 @@ static float descend(size_t stride, float ridge, float square, float alpha, bool
         store(at->g + j, load(at->g + j) - alpha * (load(at->q + j) + ridge * load(at->p + j)));
     precondition(stride, at);
     const float next = dot(at->g, at->z, stride), beta = next / square;
+    if (next <= at->least) return 0;
     for (size_t j = 0; j < stride; j += MF_WIDTH) store(at->p + j, load(at->z + j) + beta * load(at->p + j));
     return next;
 }

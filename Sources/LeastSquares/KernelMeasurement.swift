@@ -81,7 +81,7 @@ public struct KernelMeasurement {
                 right.clear()
                 let g = vectors.floats
                 var descent = mf_descent(
-                    x: right.floats, g: g, p: g + stride, q: g + 2 * stride, z: g + 3 * stride, inverse: inverse)
+                    x: right.floats, g: g, p: g + stride, q: g + 2 * stride, z: g + 3 * stride, inverse: inverse, least: 0)
                 _ = table.conjugate_gradient($0, steps, ridge, errors.floats, &descent)
             }
         }

@@ -130,7 +130,7 @@ final class Workspace {
         let table = kernels.table.pointee
         let g = vectors.floats
         var descent = mf_descent(
-            x: solution.floats, g: g, p: g + stride, q: g + 2 * stride, z: g + 3 * stride, inverse: inverse)
+            x: solution.floats, g: g, p: g + stride, q: g + 2 * stride, z: g + 3 * stride, inverse: inverse, least: 0)
         guard let parts else {
             return withUnsafePointer(to: meetings) { table.conjugate_gradient($0, steps, ridge, errors.floats, &descent) }
         }

@@ -29,6 +29,18 @@ static float *floats(size_t count) {
     return memory;
 }
 
+/// The number of eight significant bits that is nearest, of two the one whose last bit is 0.
+static float nearest_bfloat16(float exact) {
+    uint32_t bits;
+    memcpy(&bits, &exact, sizeof bits);
+    const uint32_t towards_bits = bits & 0xFFFF0000, away_bits = towards_bits + 0x10000;
+    float towards, away;
+    memcpy(&towards, &towards_bits, sizeof towards);
+    memcpy(&away, &away_bits, sizeof away);
+    const float down = fabsf(exact - towards), up = fabsf(away - exact);
+    return down < up || (down == up && (towards_bits & 0x10000) == 0) ? towards : away;
+}
+
 /// |r - F x|^2.
 static double errors_of(const struct mf_row *row, size_t d, const float *x) {
     double total = 0;
@@ -67,7 +79,8 @@ static void check(const struct mf_kernels *kernels, size_t d, size_t n) {
     const size_t stride = (d + MF_LANES - 1) / MF_LANES * MF_LANES;
     const size_t dual_stride = (n + MF_LANES - 1) / MF_LANES * MF_LANES, side = stride > dual_stride ? stride : dual_stride;
     float *factors = floats(FIXED_ROWS * stride), *values = floats(n + 1), *panel = floats(MF_PANEL_ROWS * stride);
-    float *matrix = floats(side * side), *x = floats(side), *errors = floats(2 * n + 1), *vectors = floats(3 * stride);
+    float *matrix = floats(side * side), *x = floats(side), *errors = floats(2 * n + 1), *vectors = floats(4 * stride);
+    float *inverse = floats(stride * stride);
     uint32_t *columns = malloc((n + 1) * sizeof(uint32_t));
     if (columns == NULL) abort();
     double size = 0, norm = 0, values_square = 0;
@@ -81,45 +94,62 @@ static void check(const struct mf_kernels *kernels, size_t d, size_t n) {
     }
     const double ridge = 0.1 * (double)n + 0.1;
     size += (double)d * ridge;
-    const struct mf_row row = {factors, stride, columns, values, n};
+    // Rounded factors are checked against the same factors, rounded by the definition.
+    const size_t word_stride = (stride + 31) / 32 * 16;
+    uint32_t *words = (uint32_t *)floats(FIXED_ROWS * word_stride);
+    float *rounded = floats(FIXED_ROWS * stride);
+    kernels->round_factors(factors, FIXED_ROWS, stride, words);
+    for (size_t i = 0; i < FIXED_ROWS * stride; i++) rounded[i] = nearest_bfloat16(factors[i]);
 
     for (int bf16 = 0; bf16 < 2; bf16++) {
+        const struct mf_row row = {factors, bf16 ? words : NULL, stride, columns, values, n};
+        const struct mf_row met = {bf16 ? rounded : factors, NULL, stride, columns, values, n};
         memset(matrix, 0, side * side * sizeof(float));
         memset(x, 0, side * sizeof(float));
-        (bf16 ? kernels->add_normal_equations_bf16 : kernels->add_normal_equations)(&row, panel, matrix, x);
+        kernels->add_normal_equations(&row, panel, matrix, x);
         const ptrdiff_t lost = kernels->solve(matrix, stride, d, (float)ridge, x);
         expect(lost == -1, "pivot", d, n, (double)lost, -1);
         norm = 0;
         for (size_t j = 0; j < d; j++) norm += (double)x[j] * x[j];
         for (size_t j = d; j < stride; j++) expect(x[j] == 0, "padding", d, n, x[j], 0);
-        double bound = (double)(n + 4 * d + 8) * 0x1p-24 * (size * sqrt(norm) + sqrt(size * values_square));
-        if (bf16) bound += 1.01 * 0x1p-8 * size * sqrt(norm);
-        const double residual = residual_of(&row, d, ridge, x);
+        // Rounding makes a factor larger by 2^-9 of itself at most.
+        const double bound = 1.01 * (double)(n + 4 * d + 8) * 0x1p-24 * (size * sqrt(norm) + sqrt(size * values_square));
+        const double residual = residual_of(&met, d, ridge, x);
         expect(residual <= bound, bf16 ? "bf16 residual" : "residual", d, n, residual, bound);
-        const double error = errors_of(&row, d, x), found = kernels->squared_error(&row, x);
+        const double error = errors_of(&met, d, x), found = kernels->squared_error(&row, x);
         expect(fabs(found - error) <= 1e-4 * (error + 1), "squared error", d, n, found, error);
-    }
 
-    // From here on x is held to the residual of single precision, with room for what iteration leaves.
-    const double near = 1e-4 * (size * sqrt(norm) + sqrt(size * values_square) + 1e-6);
-    memset(x, 0, side * sizeof(float));
-    struct mf_descent at = {x, vectors, vectors + stride, vectors + 2 * stride};
-    const double carried = kernels->conjugate_gradient(&row, STEPS, (float)ridge, errors, &at);
-    expect(residual_of(&row, d, ridge, x) <= near, "CG residual", d, n, residual_of(&row, d, ridge, x), near);
-    expect(fabs(carried - errors_of(&row, d, x)) <= 1e-4 * (carried + 1), "CG errors", d, n, carried, errors_of(&row, d, x));
-
-    if (n > 0) {
-        float *weights = floats(dual_stride);
-        memcpy(weights, values, n * sizeof(float));
-        kernels->set_dual_equations(&row, matrix, dual_stride);
-        expect(kernels->solve(matrix, dual_stride, n, (float)ridge, weights) == -1, "dual pivot", d, n, 0, 0);
-        struct mf_row weighted = row;
-        weighted.values = weights;
-        memset(x, 0, side * sizeof(float));
-        kernels->add_multiples(&weighted, x);
-        expect(residual_of(&row, d, ridge, x) <= near, "dual residual", d, n, residual_of(&row, d, ridge, x), near);
-        free(weights);
+        // From here on x is held to the residual of single precision, with room for what iteration leaves.
+        const double near = 1e-4 * (size * sqrt(norm) + sqrt(size * values_square) + 1e-6);
+        for (int preconditioned = 0; preconditioned < 2; preconditioned++) {
+            memset(matrix, 0, side * side * sizeof(float));
+            memset(x, 0, side * sizeof(float));
+            kernels->add_normal_equations(&row, panel, matrix, x);
+            // The inverse of what is not quite the matrix.
+            expect(kernels->invert(matrix, stride, d, 2 * (float)ridge, inverse) == -1, "inverse", d, n, 0, 0);
+            memset(x, 0, side * sizeof(float));
+            struct mf_descent at = {
+                x, vectors, vectors + stride, vectors + 2 * stride, vectors + 3 * stride, preconditioned ? inverse : NULL, 0};
+            const double carried = kernels->conjugate_gradient(&row, STEPS, (float)ridge, errors, &at);
+            const double left = residual_of(&met, d, ridge, x), true_errors = errors_of(&met, d, x);
+            expect(left <= near, "CG residual", d, n, left, near);
+            expect(fabs(carried - true_errors) <= 1e-4 * (carried + 1), "CG errors", d, n, carried, true_errors);
+        }
+        if (n > 0) {
+            float *weights = floats(dual_stride);
+            memcpy(weights, values, n * sizeof(float));
+            kernels->set_dual_equations(&row, matrix, dual_stride);
+            expect(kernels->solve(matrix, dual_stride, n, (float)ridge, weights) == -1, "dual pivot", d, n, 0, 0);
+            struct mf_row weighted = row;
+            weighted.values = weights;
+            memset(x, 0, side * sizeof(float));
+            kernels->add_multiples(&weighted, x);
+            const double left = residual_of(&met, d, ridge, x);
+            expect(left <= near, "dual residual", d, n, left, near);
+            free(weights);
+        }
     }
+    free(words); free(rounded); free(inverse);
     free(factors); free(values); free(panel); free(matrix); free(x); free(errors); free(vectors); free(columns);
 }
 

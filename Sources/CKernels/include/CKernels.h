@@ -60,6 +60,8 @@ struct mf_descent {
     float *z;
     /// The preconditioner: D x D, symmetric, whole; NULL for none.
     const float *inverse;
+    /// The g.z at which the descent ends; `begin_descent` sets it.
+    float least;
 };
 
 /// One instruction set's functions. All pointers to floats are 64-byte aligned unless they say otherwise.
@@ -103,7 +105,8 @@ struct mf_kernels {
     float (*begin_descent)(size_t stride, float ridge, struct mf_descent *at);
     /// After the visit for the product or, in the last step, for the image of p: alpha.
     float (*step_length)(size_t stride, float ridge, float square, double image_square, const struct mf_descent *at);
-    /// Moves x by alpha p and, unless this is the last step, g, z and p to the next step. Returns g.z.
+    /// Moves x by alpha p and, unless this is the last step, g, z and p to the next step. Returns g.z, or 0 where that
+    /// has fallen to what rounding leaves.
     float (*descend)(size_t stride, float ridge, float square, float alpha, bool last, struct mf_descent *at);
     /// errors -= alpha * images. Returns the sum of their squares.
     double (*reduce_errors)(float *errors, const float *images, float alpha, size_t count);
