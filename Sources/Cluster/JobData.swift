@@ -10,11 +10,13 @@ public struct JobData: Sendable {
     public let holdout: RatingMatrix?
     public let plan: BySide<BlockPlan>
 
-    /// Plans the blocks for factors of rank `rank`.
-    public init(ratings: RatingMatrix, holdout: RatingMatrix?, rank: Int) {
-        let plan = BySide(
-            user: BlockPlan(rowOffsets: ratings.byUser.offsets.elements, rank: rank),
-            item: BlockPlan(rowOffsets: ratings.byItem.offsets.elements, rank: rank))
+    /// Plans the blocks for factors of rank `rank`, none cheaper than `minimumBlockCost`.
+    public init(
+        ratings: RatingMatrix, holdout: RatingMatrix?, rank: Int, minimumBlockCost: Double = BlockPlan.minimumCost
+    ) {
+        let plan = BySide(user: ratings.byUser, item: ratings.byItem).map {
+            BlockPlan(rowOffsets: $0.offsets.elements, rank: rank, minimumCost: minimumBlockCost)
+        }
         self.init(ratings: ratings, holdout: holdout, plan: plan)
     }
 

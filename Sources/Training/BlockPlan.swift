@@ -14,18 +14,21 @@ public struct BlockPlan: Sendable, Hashable {
 
     /// Blocks a side has, if each is worth its message.
     static let targetCount = 256
-    /// The least cost worth a message: at rank 64 about a quarter of a millisecond of a core with AVX-512 that solves
-    /// exactly, and less by conjugate gradients.
-    static let minimumCost = 2e7
+    /// The least cost worth its messages: at rank 64 about a millisecond of a core that solves exactly, and a third of
+    /// that by conjugate gradients.
+    public static let minimumCost = 1e8
     /// A block's factors fit one message of this size, unless one row alone is larger.
     public static let maximumFactorByteCount = 1 << 20
 
     /// Plans blocks for rows whose ratings lie between consecutive `offsets`.
-    public init(rowOffsets offsets: UnsafeBufferPointer<Int64>, rank: Int) {
+    /// - Parameter minimumCost: the least cost of a block; tests that want many blocks of few ratings lower it.
+    public init(
+        rowOffsets offsets: UnsafeBufferPointer<Int64>, rank: Int, minimumCost: Double = Self.minimumCost
+    ) {
         let rowCount = offsets.count - 1
         let (square, cube) = (Double(rank * rank), Double(rank * rank * rank))
         let ratings = rowCount == 0 ? 0 : Double(offsets[rowCount] - offsets[0])
-        let share = max((ratings * square + Double(rowCount) * cube) / Double(Self.targetCount), Self.minimumCost)
+        let share = max((ratings * square + Double(rowCount) * cube) / Double(Self.targetCount), minimumCost)
         let maximumRows = max(1, Self.maximumFactorByteCount / (rank * MemoryLayout<Float>.size))
         var bounds = [0]
         var cost = 0.0

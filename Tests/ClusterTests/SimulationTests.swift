@@ -11,10 +11,12 @@ import Training
     /// A job of a dozen blocks a side.
     private static func job(sweeps: Int = 3) -> (JobConfiguration, JobData) {
         let (training, holdout) = SyntheticRatings.planted(users: 300, items: 200, ratings: 6000, seed: 11)
-        // At rank 96 a row costs a million and more, so that there are many blocks of few rows.
+        // Blocks of 20 rows or so, so that there are many.
         let configuration = JobConfiguration(
             rank: 96, regularization: 0.05, regularizationScaling: .count, sweeps: sweeps, tolerance: 0, seed: 3)
-        return (configuration, JobData(ratings: training, holdout: holdout, rank: configuration.rank))
+        let data = JobData(
+            ratings: training, holdout: holdout, rank: configuration.rank, minimumBlockCost: 2e7)
+        return (configuration, data)
     }
 
     private static let reference: UInt64? = {

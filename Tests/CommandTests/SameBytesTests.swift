@@ -12,8 +12,9 @@ import Testing
         var store: String { folder("store") }
         let factors: [Data]
 
+        /// At rank 128 there are some 80 blocks of users and 40 of items.
         static let job = [
-            "--rank", "32", "--regularization", "0.05", "--sweeps", "6", "--tolerance", "0", "--log-level", "debug",
+            "--rank", "128", "--regularization", "0.05", "--sweeps", "6", "--tolerance", "0", "--log-level", "debug",
         ]
 
         private init() async throws {
