@@ -44,6 +44,7 @@ public struct Coordinator {
     private let configuration: JobConfiguration
     private let settings: CoordinatorSettings
     private let data: JobData
+    private let ratingsNeed: RatingsNeed
     private var job: JobDescription
 
     /// The present half-step; nil before the first.
@@ -79,6 +80,7 @@ public struct Coordinator {
         self.configuration = configuration
         self.settings = settings
         self.data = data
+        ratingsNeed = RatingsNeed(data)
         let solver = configuration.solverConfiguration(mean: mean)
         job = JobDescription(
             solver: solver, kernelLevel: .portable, seed: configuration.seed, plan: data.plan, storePath: storePath,
@@ -201,6 +203,10 @@ public struct Coordinator {
             refuse(hello, id, "there are \(Limits.workerCount) workers already", now)
             return
         }
+        if let limit = hello.memoryLimit, let defect = memoryNeed(hello).defect(ofLimit: limit) {
+            refuse(hello, id, defect, now)
+            return
+        }
         workers[id] = WorkerLedger(id: id, hello: hello, now: now)
         if solving != nil {
             deserted = nil
@@ -220,7 +226,12 @@ public struct Coordinator {
         guard hello.kernelLevels.contains(job.kernelLevel.rawValue) else {
             workers[id] = nil
             if workers.isEmpty { deserted = now }
-            refuse(hello, id, "the job runs with \(job.kernelLevel.rawValue) kernels, which this worker lacks", now)
+            refuse(
+                hello, id,
+                """
+                the job runs with \(job.kernelLevel.rawValue) kernels, which this worker lacks: where hosts differ, \
+                start the coordinator with --kernels and a level that all have
+                """, now)
             return
         }
         workers[id]!.standing = .welcomed
@@ -274,19 +285,47 @@ public struct Coordinator {
 
     private mutating func admit(_ id: WorkerID, _ mapsStore: Bool, _ now: Duration) {
         guard workers[id]!.standing == .welcomed else { return drop(.stale) }
+        let hello = workers[id]!.hello
+        if !mapsStore, let limit = hello.memoryLimit, !giveRoom(id, hello, limit, now) { return }
         workers[id]!.standing = .ready(mapsStore: mapsStore)
         for side in Side.allCases {
             for (block, factors) in factors.present[side].enumerated() where factors.payload != nil {
                 workers[id]!.lack(side, block)
             }
         }
-        let hello = workers[id]!.hello
         actions.append(
             .report(
                 .workerJoined(
                     name: hello.name, threads: hello.threads, mapsStore: mapsStore,
                     workers: workers.values.count(where: \.isReady))))
         supply(id, now)
+    }
+
+    /// What a worker needs beside ratings.
+    private func memoryNeed(_ hello: WorkerMessage.Hello) -> MemoryNeed {
+        MemoryNeed(
+            rowCounts: data.plan.map(\.rowCount), rank: job.rank, threads: hello.threads,
+            longestRow: ratingsNeed.longestRow)
+    }
+
+    /// Notes how many ratings a worker that has to be sent them can hold.
+    /// - Returns: false when these are too few, and the worker was refused.
+    private mutating func giveRoom(_ id: WorkerID, _ hello: WorkerMessage.Hello, _ limit: ByteSize, _ now: Duration) -> Bool {
+        let need = memoryNeed(hello)
+        if let defect = need.defect(ofLimit: limit, ratings: ratingsNeed.least(blocksInFlight: settings.blocksInFlight)) {
+            workers[id] = nil
+            if workers.isEmpty { deserted = now }
+            refuse(hello, id, defect, now)
+            return false
+        }
+        let room = limit.bytes - need.total
+        workers[id]!.ratingsRoom = room
+        let share = ratingsNeed.share(workers: max(workers.count, settings.minWorkers))
+        if room < share {
+            actions.append(
+                .report(.workerIsShortOfMemory(name: hello.name, room: ByteSize(room), share: ByteSize(share))))
+        }
+        return true
     }
 
     private mutating func takeBack(_ need: WorkerMessage.Need, _ id: WorkerID, _ now: Duration) {
@@ -331,6 +370,10 @@ public struct Coordinator {
             return end(.failed(failure), .failed, failure.what, now)
         }
         job.kernelLevel = level
+        if let need = workers.values.map({ memoryNeed($0.hello) }).max(by: { $0.total < $1.total }) {
+            let share = ByteSize(ratingsNeed.share(workers: workers.count))
+            actions.append(.report(.jobBegan(need: need, ratings: share, workers: workers.count)))
+        }
         begin(schedule.begin(), now)
         for id in workers.keys.sorted() { welcome(id, now) }
     }
@@ -343,6 +386,9 @@ public struct Coordinator {
         actions.append(.report(.halfStepBegan(halfStep, rows: plan.rowCount)))
         for id in workers.keys.sorted() {
             workers[id]!.beginHalfStep()
+            if let release = workers[id]!.releaseMoved(halfStep.side, homes: homes[halfStep.side]) {
+                send(release, to: id, now)
+            }
             supply(id, now)
         }
     }

@@ -10,6 +10,7 @@
 // come when the result is no longer wanted, or for the second time.
 
 import DequeModule
+import Failures
 import LeastSquares
 import Ratings
 import Training
@@ -22,6 +23,8 @@ public struct Worker {
         /// ``prepared(mapsStore:now:)``.
         case prepare(JobDescription)
         case installRatings(Side, block: Int, RatingsBlock)
+        /// Give up the ratings of these blocks, if they are here.
+        case releaseRatings(Side, blocks: [Int])
         case installFactors(Side, block: Int, Payload)
         /// Hand the block to the solver; answer with ``solved`` or ``failed`` in the order of these actions.
         case solve(HalfStep, block: Int)
@@ -35,6 +38,8 @@ public struct Worker {
         /// The coordinator has no use for this worker.
         case refused(reason: String)
         case interrupted
+        /// It cannot do what the job asks of it.
+        case failed(Failure)
     }
 
     /// A block to be solved.
@@ -64,9 +69,12 @@ public struct Worker {
     private var isOver = false
 
     private var versions = BySide(user: BlockVersions(count: 0), item: BlockVersions(count: 0))
-    private var held: BySide<Set<Int>> = BySide(user: [], item: [])
+    /// The blocks whose ratings are here, and their sizes.
+    private var held: BySide<[Int: Int]> = BySide(user: [:], item: [:])
+    /// Bytes that the memory limit leaves for ratings.
+    private var ratingsRoom = Int.max
     /// Ratings of a block that are not complete yet.
-    private var partial: (chunk: CoordinatorMessage.RatingsChunk, payloads: [Payload])?
+    private var partial: (chunk: CoordinatorMessage.RatingsChunk, assembly: PayloadAssembly)?
     /// Told to solve and not handed to the solver yet.
     private var waiting: Deque<Task> = []
     /// In the solver's hands, in order.
@@ -111,7 +119,8 @@ public struct Worker {
 
     private var hello: WorkerMessage.Hello {
         WorkerMessage.Hello(
-            name: settings.name, threads: settings.threads, kernelLevels: settings.kernelLevels, credit: Limits.credit)
+            name: settings.name, threads: settings.threads, kernelLevels: settings.kernelLevels, credit: Limits.credit,
+            memoryLimit: settings.memoryLimit)
     }
 
     /// Takes in a message.
@@ -133,7 +142,8 @@ public struct Worker {
         if case .welcome = parcel.message {} else { receivedCount &+= 1 }
         switch parcel.message {
         // Nobody who keeps to the protocol sends these before this worker is ready.
-        case .ratings where mapsStore == nil, .factors where mapsStore == nil, .solve where mapsStore == nil:
+        case .ratings where mapsStore == nil, .factors where mapsStore == nil, .solve where mapsStore == nil,
+            .release where mapsStore == nil:
             drop(.malformed)
         default: handle(parcel, now)
         }
@@ -213,7 +223,7 @@ public struct Worker {
         switch parcel.message {
         case .heartbeat(let sent):
             if job != nil, sent &+ 1 != receivedCount { rejoin("a message of the coordinator was lost") }
-        case .welcome(let job, let sent): join(job, parcel.envelope, sent)
+        case .welcome(let job, let sent): join(job, parcel.envelope, sent, now)
         case .refused(.unfit, let reason): end(.refused(reason: reason))
         case .refused(.rejoin, let reason): rejoin(reason)
         case .finish(let finish, let reason):
@@ -226,16 +236,31 @@ public struct Worker {
             let task = Task(halfStep: halfStep, block: block)
             if !waiting.contains(task), !solving.contains(task) { waiting.append(task) }
             handOver(now)
+        case .release(let side, let blocks):
+            for block in blocks { held[side][block] = nil }
+            actions.append(.releaseRatings(side, blocks: blocks))
         }
     }
 
-    private mutating func join(_ job: JobDescription, _ envelope: Envelope, _ sent: UInt64) {
+    private mutating func join(_ job: JobDescription, _ envelope: Envelope, _ sent: UInt64, _ now: Duration) {
         guard self.job == nil else { return drop(.stale) }
         self.job = job
         receivedCount = sent
         self.envelope = envelope
         versions = job.plan.map { BlockVersions(count: $0.count) }
+        if let limit = settings.memoryLimit {
+            // The coordinator, which knows the ratings too, has the last word; this is for one that does not care.
+            let need = job.memoryNeed(threads: settings.threads)
+            if let defect = need.defect(ofLimit: limit) { return fail(defect, now) }
+            ratingsRoom = limit.bytes - need.total
+        }
         actions.append(.prepare(job))
+    }
+
+    /// Leaves, because of memory that cannot be had.
+    private mutating func fail(_ what: String, _ now: Duration) {
+        say(.goodbye(reason: what), now)
+        end(.failed(Failure(.system, "cannot take part in the job: \(what)")))
     }
 
     private mutating func rejoin(_ reason: String) {
@@ -269,31 +294,47 @@ public struct Worker {
     private mutating func take(_ chunk: CoordinatorMessage.RatingsChunk, _ payload: Payload?, _ now: Duration) {
         defer { giveCredit(now) }
         guard let job, let payload, chunk.block < job.plan[chunk.side].count else { return drop(.malformed) }
-        guard !held[chunk.side].contains(chunk.block) else { return drop(.stale) }
-        if chunk.offset == 0 { partial = (chunk, []) }
-        guard let (first, payloads) = partial, first.side == chunk.side, first.block == chunk.block,
-            first.totalByteCount == chunk.totalByteCount,
-            payloads.reduce(0, { $0 + $1.bytes.count }) == chunk.offset,
+        guard held[chunk.side][chunk.block] == nil else { return drop(.stale) }
+        if chunk.offset == 0, !begin(chunk, now) { return }
+        guard let (first, assembly) = partial, first.side == chunk.side, first.block == chunk.block,
+            first.totalByteCount == chunk.totalByteCount, assembly.filled == chunk.offset,
             payload.bytes.count <= chunk.totalByteCount - chunk.offset
         else {
             // A chunk before this one was lost; the block is asked for again when it is to be solved.
             partial = nil
             return drop(.malformed)
         }
-        partial!.payloads.append(payload)
-        guard chunk.offset + payload.bytes.count == chunk.totalByteCount else { return }
-        let chunks = partial!.payloads
+        partial!.assembly.append(payload)
+        guard let assembly = partial?.assembly, assembly.isWhole else { return }
         partial = nil
         do {
             let block = try RatingsBlock(
-                Payload(joining: chunks), rowCount: job.plan[chunk.side].rows(chunk.block).count,
+                assembly.payload, rowCount: job.plan[chunk.side].rows(chunk.block).count,
                 columnCount: job.plan[chunk.side.other].rowCount)
-            held[chunk.side].insert(chunk.block)
+            held[chunk.side][chunk.block] = chunk.totalByteCount
             actions.append(.installRatings(chunk.side, block: chunk.block, block))
         } catch {
             drop(.malformed)
         }
         handOver(now)
+    }
+
+    /// Makes room for the ratings whose first chunk has come.
+    /// - Returns: false when the worker has to leave because there is none.
+    private mutating func begin(_ chunk: CoordinatorMessage.RatingsChunk, _ now: Duration) -> Bool {
+        partial = nil
+        let present = held.user.values.reduce(0, +) + held.item.values.reduce(0, +)
+        guard chunk.totalByteCount <= ratingsRoom - present, let assembly = PayloadAssembly(byteCount: chunk.totalByteCount)
+        else {
+            fail(
+                """
+                there is no room for \(ByteSize(chunk.totalByteCount)) of ratings beside \(ByteSize(present)): \
+                free some memory, raise mf-worker --memory-limit, or start more workers
+                """, now)
+            return false
+        }
+        partial = (chunk, assembly)
+        return true
     }
 
     // MARK: Factors
@@ -380,7 +421,7 @@ public struct Worker {
 
     private func needs(of task: Task, _ solved: Side, _ fixed: Side) -> [WorkerMessage.Need] {
         var needs: [WorkerMessage.Need] = []
-        if mapsStore == false, !held[solved].contains(task.block) { needs.append(.ratings(solved, block: task.block)) }
+        if mapsStore == false, held[solved][task.block] == nil { needs.append(.ratings(solved, block: task.block)) }
         if versions[solved][task.block] < task.halfStep.priorVersion {
             needs.append(.factors(solved, block: task.block))
         }

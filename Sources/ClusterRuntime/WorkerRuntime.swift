@@ -28,11 +28,13 @@ public final class WorkerRuntime {
         public var parent: Int32?
         /// Whether to map the coordinator's store when it can be opened here.
         public var mayMapStore: Bool
+        /// The most memory that it may take, mapped files aside; nil for no limit.
+        public var memoryLimit: ByteSize?
 
         public init(
             coordinator: Endpoint, threads: Int, coordinatorTimeout: Duration, name: String,
             kernelLevels: [KernelLevel] = KernelLevel.available, parent: Int32? = nil,
-            mayMapStore: Bool = true
+            mayMapStore: Bool = true, memoryLimit: ByteSize? = nil
         ) {
             self.coordinator = coordinator
             self.threads = threads
@@ -41,6 +43,7 @@ public final class WorkerRuntime {
             self.kernelLevels = kernelLevels
             self.parent = parent
             self.mayMapStore = mayMapStore
+            self.memoryLimit = memoryLimit
         }
     }
 
@@ -166,6 +169,7 @@ public final class WorkerRuntime {
             case .prepare(let job): prepare(job, session)
             case .installRatings(let side, let block, let ratings):
                 session.memory!.installRatings(side, block: block, ratings)
+            case .releaseRatings(let side, let blocks): session.memory!.releaseRatings(side, blocks: blocks)
             case .installFactors(let side, let block, let payload):
                 session.memory!.installFactors(side, block: block, payload)
             case .solve(let halfStep, let block):
@@ -192,6 +196,7 @@ public final class WorkerRuntime {
         let (threads, mayMapStore) = (options.threads, options.mayMapStore)
         session.solver.submit {
             do throws(Failure) {
+                try AddressSpace.require(job.memoryNeed(threads: threads), threads: threads)
                 let data = mayMapStore ? Self.mapStore(of: job) : nil
                 return .prepared(try WorkerMemory(job: job, threads: threads, data: data), mapsStore: data != nil)
             } catch {
@@ -229,6 +234,7 @@ private final class Session {
         try socket.connect(options.coordinator.description)
         solver = SolverThread(waker: waker)
         settings = WorkerSettings(
-            name: options.name, threads: options.threads, kernelLevels: options.kernelLevels.map(\.rawValue))
+            name: options.name, threads: options.threads, kernelLevels: options.kernelLevels.map(\.rawValue),
+            memoryLimit: options.memoryLimit)
     }
 }

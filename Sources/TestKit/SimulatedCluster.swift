@@ -26,10 +26,15 @@ public struct SimulatedCluster {
         public var slowReaders: Int
         /// One in so many messages, either way, is damaged on the way; nil for none.
         public var damagesOneIn: Int?
+        /// The memory limit of each worker.
+        public var memoryLimit: ByteSize?
+        /// Whether workers may map the store; each draws if it does.
+        public var mayMapStore: Bool
 
         public init(
             configuration: JobConfiguration, data: JobData, seed: UInt64, workers: Int, threads: Int = 1,
-            crashes: Int = 0, replacesCrashed: Bool = false, slowReaders: Int = 0, damagesOneIn: Int? = nil
+            crashes: Int = 0, replacesCrashed: Bool = false, slowReaders: Int = 0, damagesOneIn: Int? = nil,
+            memoryLimit: ByteSize? = nil, mayMapStore: Bool = true
         ) {
             self.configuration = configuration
             self.data = data
@@ -40,6 +45,8 @@ public struct SimulatedCluster {
             self.replacesCrashed = replacesCrashed
             self.slowReaders = slowReaders
             self.damagesOneIn = damagesOneIn
+            self.memoryLimit = memoryLimit
+            self.mayMapStore = mayMapStore
         }
     }
 
@@ -53,6 +60,14 @@ public struct SimulatedCluster {
         public var damaged = 0
         /// Most payloads that were under way to one worker.
         public var mostPayloadsUnderWay = 0
+        /// Bytes of ratings that were sent to workers.
+        public var ratingsByteCount = 0
+        /// Most bytes of ratings that one worker kept.
+        public var mostRatingsKept = 0
+        /// Blocks whose ratings workers gave up.
+        public var released = 0
+        /// What refused workers were told.
+        public var refusals: [String] = []
     }
 
     /// The simulation did not end.
@@ -88,6 +103,8 @@ public struct SimulatedCluster {
         var machine: Worker
         let mapsStore: Bool
         var memory: WorkerMemory?
+        /// Bytes of the ratings that it keeps, by block.
+        var kept: BySide<[Int: Int]> = BySide(user: [:], item: [:])
         var toPrepare: JobDescription?
         var tasks: [WorkerMemory.Task] = []
         var inbox: [Letter] = []
@@ -126,11 +143,12 @@ public struct SimulatedCluster {
 
     private mutating func join() {
         let settings = WorkerSettings(
-            name: "worker \(nextID)", threads: scenario.threads, kernelLevels: KernelLevel.available.map(\.rawValue))
+            name: "worker \(nextID)", threads: scenario.threads, kernelLevels: KernelLevel.available.map(\.rawValue),
+            memoryLimit: scenario.memoryLimit)
         members.append(
             Member(
                 id: WorkerID([nextID]), machine: Worker(settings: settings, now: now),
-                mapsStore: Bool.random(using: &generator)))
+                mapsStore: Bool.random(using: &generator) && scenario.mayMapStore))
         nextID += 1
     }
 
@@ -245,6 +263,7 @@ public struct SimulatedCluster {
                 result.withdrawnExtrapolations += 1
                 result.objectives.removeLast()
             case .report(.halfStepProgressed): solvedCount += 1
+            case .report(.workerRefused(_, let reason)): result.refusals.append(reason)
             case .report: break
             case .end(let outcome):
                 result.outcome = outcome
@@ -254,6 +273,7 @@ public struct SimulatedCluster {
                 guard let index = members.firstIndex(where: { $0.id == id }) else { continue }
                 members[index].inbox.append(
                     Letter(Parcel(message, payload: payload, envelope: coordinator.envelope)))
+                if case .ratings = message { result.ratingsByteCount += payload?.bytes.count ?? 0 }
                 let underWay = members[index].inbox.count { $0.payload != nil }
                 result.mostPayloadsUnderWay = max(result.mostPayloadsUnderWay, underWay)
             }
@@ -269,6 +289,13 @@ public struct SimulatedCluster {
             case .prepare(let job): members[index].toPrepare = job
             case .installRatings(let side, let block, let ratings):
                 members[index].memory!.installRatings(side, block: block, ratings)
+                members[index].kept[side][block] = scenario.data.encodedByteCount(side, block)
+                let kept = members[index].kept
+                result.mostRatingsKept = max(
+                    result.mostRatingsKept, kept.user.values.reduce(0, +) + kept.item.values.reduce(0, +))
+            case .releaseRatings(let side, let blocks):
+                members[index].memory!.releaseRatings(side, blocks: blocks)
+                for block in blocks where members[index].kept[side].removeValue(forKey: block) != nil { result.released += 1 }
             case .installFactors(let side, let block, let payload):
                 members[index].memory!.installFactors(side, block: block, payload)
             case .solve(let halfStep, let block):

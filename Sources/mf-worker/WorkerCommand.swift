@@ -37,6 +37,12 @@ struct WorkerCommand: AsyncParsableCommand {
     @Flag(inversion: .prefixedNo, help: "Map the coordinator's store where it can be opened here.")
     var mapStore = true
 
+    @Option(
+        help: ArgumentHelp(
+            "The most memory to take, mapped files aside, such as 512M or 2G; a job that needs more is refused, and ratings that find no room are sent again.",
+            valueName: "size"))
+    var memoryLimit: ByteSize?
+
     @OptionGroup var kernels: KernelOptions
 
     @OptionGroup var logging: LoggingOptions
@@ -54,7 +60,7 @@ struct WorkerCommand: AsyncParsableCommand {
             coordinatorTimeout: .seconds(coordinatorTimeout),
             name: "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)",
             kernelLevels: try kernels.level().map { level in [try Kernels(level: level).level] } ?? KernelLevel.available,
-            parent: endWithParent, mayMapStore: mapStore)
+            parent: endWithParent, mayMapStore: mapStore, memoryLimit: memoryLimit)
         logger.info("connecting to \(options.coordinator)")
         let ending = try await onDedicatedThread(named: "worker") { () throws(Failure) in
             try Context.use { context throws(Failure) in
@@ -64,9 +70,8 @@ struct WorkerCommand: AsyncParsableCommand {
         switch ending {
         case .finished(_, let reason): logger.info("the job is over: \(reason)")
         case .refused(let reason):
-            throw Failure(
-                .unavailable, "the coordinator refused this worker: \(reason)", at: coordinator,
-                remedy: "where hosts differ, start the coordinator with --kernels and a level that all have")
+            throw Failure(.unavailable, "the coordinator refused this worker: \(reason)", at: coordinator)
+        case .failed(let failure): throw failure
         case .interrupted:
             throw ExitCode(SignalTrap.exitCode(of: trap.received ?? SIGTERM))
         }
