@@ -279,6 +279,7 @@ public struct Coordinator {
         case .need(let need): takeBack(need, id, now)
         case .solved(let solved): accept(solved, parcel.payload, id, now)
         case .failed(let failure): fail(failure, now)
+        case .cached(let side, let blocks): note(blocks, side, cachedBy: id)
         case .goodbye(let reason): remove(id, reason: reason, now)
         }
     }
@@ -326,6 +327,15 @@ public struct Coordinator {
                 .report(.workerIsShortOfMemory(name: hello.name, room: ByteSize(room), share: ByteSize(share))))
         }
         return true
+    }
+
+    private mutating func note(_ blocks: [Int], _ side: Side, cachedBy id: WorkerID) {
+        guard blocks.allSatisfy({ $0 < data.plan[side].count }) else { return drop(.malformed) }
+        workers[id]!.noteCached(side, blocks)
+        // A worker that brings ratings along is the best home for blocks that have none.
+        guard workers[id]!.standing == .welcomed else { return }
+        for block in blocks where homes[side][block] == nil { homes[side][block] = id }
+        if solving?.halfStep.side == side { solving!.pool.claim(Set(blocks), for: id) }
     }
 
     private mutating func takeBack(_ need: WorkerMessage.Need, _ id: WorkerID, _ now: Duration) {

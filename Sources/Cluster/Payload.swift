@@ -45,6 +45,13 @@ public final class Payload: Sendable {
         self.init(UnsafeRawBufferPointer(memory.bytes), owner: memory)
     }
 
+    /// A payload of a copy of `bytes`; nil when the operating system does not give the memory.
+    package convenience init?(copying bytes: UnsafeRawBufferPointer) {
+        guard let memory = OwnedBytes(trying: bytes.count) else { return nil }
+        memory.bytes.copyMemory(from: bytes)
+        self.init(UnsafeRawBufferPointer(memory.bytes), owner: memory)
+    }
+
     /// A payload that shares the bytes `range` of this one.
     public func slice(_ range: Range<Int>) -> Payload {
         Payload(UnsafeRawBufferPointer(rebasing: bytes[range]), owner: self)

@@ -20,9 +20,13 @@ public struct Worker {
     public enum Action: Sendable {
         case send(WorkerMessage, Payload?)
         /// Make memory for the job's factors, fill in the initial ones, and try to open the store; answer with
-        /// ``prepared(mapsStore:now:)``.
+        /// ``prepared(mapsStore:cached:now:)``.
         case prepare(JobDescription)
         case installRatings(Side, block: Int, RatingsBlock)
+        /// Keep the ratings of a block on disk, and say so with ``ratingsSaved(_:block:now:)``.
+        case saveRatings(Side, block: Int, Payload)
+        /// Fetch the ratings of a block from disk; answer with ``ratingsLoaded(_:block:_:now:)``.
+        case loadRatings(Side, block: Int)
         /// Give up the ratings of these blocks, if they are here.
         case releaseRatings(Side, blocks: [Int])
         case installFactors(Side, block: Int, Payload)
@@ -69,12 +73,7 @@ public struct Worker {
     private var isOver = false
 
     private var versions = BySide(user: BlockVersions(count: 0), item: BlockVersions(count: 0))
-    /// The blocks whose ratings are here, and their sizes.
-    private var held: BySide<[Int: Int]> = BySide(user: [:], item: [:])
-    /// Bytes that the memory limit leaves for ratings.
-    private var ratingsRoom = Int.max
-    /// Ratings of a block that are not complete yet.
-    private var partial: (chunk: CoordinatorMessage.RatingsChunk, assembly: PayloadAssembly)?
+    private var ratings = WorkerRatings()
     /// Told to solve and not handed to the solver yet.
     private var waiting: Deque<Task> = []
     /// In the solver's hands, in order.
@@ -170,11 +169,40 @@ public struct Worker {
     }
 
     /// Takes in that the job's memory is ready.
-    public mutating func prepared(mapsStore: Bool, now: Duration) -> [Action] {
+    /// - Parameter cached: blocks whose ratings are on disk.
+    public mutating func prepared(
+        mapsStore: Bool, cached: BySide<[Int]> = BySide(user: [], item: []), now: Duration
+    ) -> [Action] {
         defer { actions = [] }
         if isOver { return [] }
         self.mapsStore = mapsStore
+        // Before the coordinator gives out blocks.
+        for side in Side.allCases where !cached[side].isEmpty {
+            ratings.noteCached(side, cached[side])
+            say(.cached(side, blocks: cached[side]), now)
+        }
         say(.ready(mapsStore: mapsStore), now)
+        return actions
+    }
+
+    /// Takes in that a block's ratings are on disk now.
+    public mutating func ratingsSaved(_ side: Side, block: Int, now: Duration) -> [Action] {
+        defer { actions = [] }
+        if isOver { return [] }
+        ratings.noteCached(side, [block])
+        say(.cached(side, blocks: [block]), now)
+        return actions
+    }
+
+    /// Takes in a block's ratings from disk.
+    /// - Parameter payload: nil when what is there is not what was saved.
+    public mutating func ratingsLoaded(_ side: Side, block: Int, _ payload: Payload?, now: Duration) -> [Action] {
+        defer { actions = [] }
+        if isOver { return [] }
+        if let payload = ratings.endLoading(side, block, payload), !take(payload, side, block) {
+            ratings.forgetCached(side, block)
+        }
+        handOver(now)
         return actions
     }
 
@@ -234,10 +262,13 @@ public struct Worker {
         case .solve(let halfStep, let block):
             guard let job, block < job.plan[halfStep.side].count else { return drop(.malformed) }
             let task = Task(halfStep: halfStep, block: block)
-            if !waiting.contains(task), !solving.contains(task) { waiting.append(task) }
+            if !waiting.contains(task), !solving.contains(task) {
+                waiting.append(task)
+                fetch(halfStep.side, block)
+            }
             handOver(now)
         case .release(let side, let blocks):
-            for block in blocks { held[side][block] = nil }
+            ratings.release(side, blocks)
             actions.append(.releaseRatings(side, blocks: blocks))
         }
     }
@@ -252,7 +283,7 @@ public struct Worker {
             // The coordinator, which knows the ratings too, has the last word; this is for one that does not care.
             let need = job.memoryNeed(threads: settings.threads)
             if let defect = need.defect(ofLimit: limit) { return fail(defect, now) }
-            ratingsRoom = limit.bytes - need.total
+            ratings.room = limit.bytes - need.total
         }
         actions.append(.prepare(job))
     }
@@ -294,47 +325,38 @@ public struct Worker {
     private mutating func take(_ chunk: CoordinatorMessage.RatingsChunk, _ payload: Payload?, _ now: Duration) {
         defer { giveCredit(now) }
         guard let job, let payload, chunk.block < job.plan[chunk.side].count else { return drop(.malformed) }
-        guard held[chunk.side][chunk.block] == nil else { return drop(.stale) }
-        if chunk.offset == 0, !begin(chunk, now) { return }
-        guard let (first, assembly) = partial, first.side == chunk.side, first.block == chunk.block,
-            first.totalByteCount == chunk.totalByteCount, assembly.filled == chunk.offset,
-            payload.bytes.count <= chunk.totalByteCount - chunk.offset
-        else {
-            // A chunk before this one was lost; the block is asked for again when it is to be solved.
-            partial = nil
-            return drop(.malformed)
+        switch ratings.take(chunk, payload) {
+        case .incomplete: return
+        case .stale: drop(.stale)
+        case .malformed: drop(.malformed)
+        case .noRoom(let what): fail(what, now)
+        case .whole(let payload):
+            if take(payload, chunk.side, chunk.block), settings.cachesRatings {
+                actions.append(.saveRatings(chunk.side, block: chunk.block, payload))
+            }
+            handOver(now)
         }
-        partial!.assembly.append(payload)
-        guard let assembly = partial?.assembly, assembly.isWhole else { return }
-        partial = nil
-        do {
-            let block = try RatingsBlock(
-                assembly.payload, rowCount: job.plan[chunk.side].rows(chunk.block).count,
-                columnCount: job.plan[chunk.side.other].rowCount)
-            held[chunk.side][chunk.block] = chunk.totalByteCount
-            actions.append(.installRatings(chunk.side, block: chunk.block, block))
-        } catch {
-            drop(.malformed)
-        }
-        handOver(now)
     }
 
-    /// Makes room for the ratings whose first chunk has come.
-    /// - Returns: false when the worker has to leave because there is none.
-    private mutating func begin(_ chunk: CoordinatorMessage.RatingsChunk, _ now: Duration) -> Bool {
-        partial = nil
-        let present = held.user.values.reduce(0, +) + held.item.values.reduce(0, +)
-        guard chunk.totalByteCount <= ratingsRoom - present, let assembly = PayloadAssembly(byteCount: chunk.totalByteCount)
-        else {
-            fail(
-                """
-                there is no room for \(ByteSize(chunk.totalByteCount)) of ratings beside \(ByteSize(present)): \
-                free some memory, raise mf-worker --memory-limit, or start more workers
-                """, now)
+    /// Checks and installs the ratings of a block.
+    /// - Returns: whether they are sound.
+    private mutating func take(_ payload: Payload, _ side: Side, _ block: Int) -> Bool {
+        guard let job else { return false }
+        do {
+            let sound = try RatingsBlock(
+                payload, rowCount: job.plan[side].rows(block).count, columnCount: job.plan[side.other].rowCount)
+            ratings.hold(side, block, byteCount: payload.bytes.count)
+            actions.append(.installRatings(side, block: block, sound))
+            return true
+        } catch {
+            drop(.malformed)
             return false
         }
-        partial = (chunk, assembly)
-        return true
+    }
+
+    /// Has the ratings of a block fetched from disk, if they are there and not here.
+    private mutating func fetch(_ side: Side, _ block: Int) {
+        if ratings.beginLoading(side, block) { actions.append(.loadRatings(side, block: block)) }
     }
 
     // MARK: Factors
@@ -405,6 +427,9 @@ public struct Worker {
             }
             // The solver may still be busy with blocks of an older half-step, whose place these factors took.
             guard solving.allSatisfy({ $0.halfStep == task.halfStep }) else { return }
+            // Released since it was fetched, it may still be on disk.
+            fetch(solved, task.block)
+            if ratings.isLoading(solved, task.block) { return }
             let needs = needs(of: task, solved, fixed)
             guard needs.isEmpty else {
                 if lastNeed == nil || now - lastNeed! >= Self.needInterval {
@@ -421,7 +446,7 @@ public struct Worker {
 
     private func needs(of task: Task, _ solved: Side, _ fixed: Side) -> [WorkerMessage.Need] {
         var needs: [WorkerMessage.Need] = []
-        if mapsStore == false, held[solved][task.block] == nil { needs.append(.ratings(solved, block: task.block)) }
+        if mapsStore == false, !ratings.contains(solved, task.block) { needs.append(.ratings(solved, block: task.block)) }
         if versions[solved][task.block] < task.halfStep.priorVersion {
             needs.append(.factors(solved, block: task.block))
         }

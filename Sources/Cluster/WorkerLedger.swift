@@ -40,6 +40,8 @@ struct WorkerLedger {
     private var isCatchingUp = true
     /// Blocks whose ratings it has been sent.
     private var held = HeldRatings()
+    /// Blocks whose ratings it can fetch from its disk.
+    private var cached: BySide<Set<Int>> = BySide(user: [], item: [])
     /// Bytes that it has for ratings; nil when it has set no limit.
     var ratingsRoom: Int?
     /// The block whose ratings are on their way, and how far they are.
@@ -75,9 +77,13 @@ struct WorkerLedger {
 
     // MARK: Ratings
 
+    /// Notes that it has the ratings of these blocks on disk.
+    mutating func noteCached(_ side: Side, _ blocks: [Int]) { cached[side].formUnion(blocks) }
+
     /// Forgets that a block's ratings were sent, because they did not arrive well, and that it was to be solved.
     mutating func resendRatings(_ side: Side, _ block: Int, during halfStep: HalfStep?) {
         held.remove(side) { $0 == block }
+        cached[side].remove(block)
         guard side == halfStep?.side else { return }
         guard let index = assigned.firstIndex(of: block), index < toldCount else { return }
         assigned.remove(at: index)
@@ -106,7 +112,13 @@ struct WorkerLedger {
         isCatchingUp = false
         if toldCount < assigned.count {
             let block = assigned[toldCount]
-            if mapsStore || (transfer == nil && held.contains(solved, block)) {
+            if !mapsStore, cached[solved].contains(block), !held.contains(solved, block) {
+                // It will be fetched when the word to solve it comes.
+                let byteCount = data.encodedByteCount(solved, block)
+                if let released = makeRoom(for: byteCount, solved) { return released }
+                held.insert(solved, block, byteCount: byteCount)
+            }
+            if mapsStore || held.contains(solved, block) {
                 toldCount += 1
                 return (.solve(halfStep, block: block), nil)
             }

@@ -20,6 +20,8 @@ public enum WorkerMessage: WireMessage, Hashable {
     case solved(Solved)
     /// The block cannot be solved, here or anywhere.
     case failed(BlockFailure)
+    /// I have the ratings of these blocks on my disk.
+    case cached(Side, blocks: [Int])
     /// I am leaving, or have read that the job is over.
     case goodbye(reason: String)
 
@@ -88,6 +90,7 @@ extension WorkerMessage {
         case .solved: 6
         case .failed: 7
         case .goodbye: 8
+        case .cached: 9
         }
     }
 
@@ -128,6 +131,8 @@ extension WorkerMessage {
             writer.text(failure.remedy)
         case .goodbye(let reason):
             writer.text(reason)
+        case .cached(let side, let blocks):
+            writer.blocks(side, blocks)
         }
     }
 
@@ -168,6 +173,9 @@ extension WorkerMessage {
                     halfStep: try reader.halfStep(), block: try reader.count(UInt32.self, in: 0...Limits.blockCount),
                     what: try reader.text(), place: try reader.text(), remedy: try reader.text()))
         case 8: self = .goodbye(reason: try reader.text())
+        case 9:
+            let (side, blocks) = try reader.blocks()
+            self = .cached(side, blocks: blocks)
         default: throw WireError("unknown message type \(type)")
         }
     }

@@ -30,11 +30,13 @@ public final class WorkerRuntime {
         public var mayMapStore: Bool
         /// The most memory that it may take, mapped files aside; nil for no limit.
         public var memoryLimit: ByteSize?
+        /// Where to keep the ratings that it is sent, for when it is started again.
+        public var cache: RatingsCache?
 
         public init(
             coordinator: Endpoint, threads: Int, coordinatorTimeout: Duration, name: String,
             kernelLevels: [KernelLevel] = KernelLevel.available, parent: Int32? = nil,
-            mayMapStore: Bool = true, memoryLimit: ByteSize? = nil
+            mayMapStore: Bool = true, memoryLimit: ByteSize? = nil, cache: RatingsCache? = nil
         ) {
             self.coordinator = coordinator
             self.threads = threads
@@ -44,6 +46,7 @@ public final class WorkerRuntime {
             self.parent = parent
             self.mayMapStore = mayMapStore
             self.memoryLimit = memoryLimit
+            self.cache = cache
         }
     }
 
@@ -51,6 +54,7 @@ public final class WorkerRuntime {
     private let context: Context
     private let stop: StopRequest
     private let logger: Logger
+    private let cacheQueue: CacheQueue?
     private var clock = AwakeClock()
 
     private static let tickInterval = Duration.milliseconds(100)
@@ -61,6 +65,7 @@ public final class WorkerRuntime {
         self.context = context
         self.stop = stop
         self.logger = logger
+        cacheQueue = options.cache.map { CacheQueue($0, logger: logger) }
     }
 
     private var now: Duration { clock.read() }
@@ -69,6 +74,7 @@ public final class WorkerRuntime {
     /// - Throws: a ``Failure`` of kind `unavailable` when the coordinator is not heard of for too long.
     public func run() throws(Failure) -> Worker.Ending {
         var lastHeard = now
+        defer { cacheQueue?.finish() }
         while true {
             let session = try Session(options: options, context: context, waker: stop.waker)
             defer { session.solver.close() }
@@ -128,10 +134,16 @@ public final class WorkerRuntime {
         _ result: SolverThread.Result, _ machine: inout Worker, _ session: Session
     ) throws(Failure) -> [Worker.Action] {
         switch result {
-        case .prepared(let memory, let mapsStore):
+        case .prepared(let memory, let mapsStore, let cached):
             session.memory = memory
             logger.info("took in the job", metadata: ["ratings": mapsStore ? "mapped" : "from the coordinator"])
-            return machine.prepared(mapsStore: mapsStore, now: now)
+            if cached.user.count + cached.item.count > 0 {
+                logger.info("blocks whose ratings are in the cache: \(cached.user.count) of users, \(cached.item.count) of items")
+            }
+            return machine.prepared(mapsStore: mapsStore, cached: cached, now: now)
+        case .saved(let side, let block): return machine.ratingsSaved(side, block: block, now: now)
+        case .loaded(let side, let block, let payload):
+            return machine.ratingsLoaded(side, block: block, payload, now: now)
         case .unprepared(let failure):
             // The coordinator hears why before this process ends.
             var farewell = Deque(machine.interrupt(reason: failure.description, now: now))
@@ -169,6 +181,12 @@ public final class WorkerRuntime {
             case .prepare(let job): prepare(job, session)
             case .installRatings(let side, let block, let ratings):
                 session.memory!.installRatings(side, block: block, ratings)
+            case .saveRatings(let side, let block, let payload):
+                let (job, solver) = (session.memory!.job, session.solver)
+                cacheQueue?.save(job, side, block, payload) { solver.report(.saved(side, block: block)) }
+            case .loadRatings(let side, let block):
+                let (job, solver) = (session.memory!.job, session.solver)
+                cacheQueue?.load(job, side, block) { solver.report(.loaded(side, block: block, $0)) }
             case .releaseRatings(let side, let blocks): session.memory!.releaseRatings(side, blocks: blocks)
             case .installFactors(let side, let block, let payload):
                 session.memory!.installFactors(side, block: block, payload)
@@ -193,12 +211,15 @@ public final class WorkerRuntime {
     }
 
     private func prepare(_ job: JobDescription, _ session: Session) {
-        let (threads, mayMapStore) = (options.threads, options.mayMapStore)
+        let (threads, mayMapStore, cache) = (options.threads, options.mayMapStore, options.cache)
         session.solver.submit {
             do throws(Failure) {
                 try AddressSpace.require(job.memoryNeed(threads: threads), threads: threads)
                 let data = mayMapStore ? Self.mapStore(of: job) : nil
-                return .prepared(try WorkerMemory(job: job, threads: threads, data: data), mapsStore: data != nil)
+                let cached = data == nil ? cache?.blocks(of: job) : nil
+                return .prepared(
+                    try WorkerMemory(job: job, threads: threads, data: data), mapsStore: data != nil,
+                    cached: cached ?? BySide(user: [], item: []))
             } catch {
                 return .unprepared(error)
             }
@@ -235,6 +256,6 @@ private final class Session {
         solver = SolverThread(waker: waker)
         settings = WorkerSettings(
             name: options.name, threads: options.threads, kernelLevels: options.kernelLevels.map(\.rawValue),
-            memoryLimit: options.memoryLimit)
+            memoryLimit: options.memoryLimit, cachesRatings: options.cache != nil)
     }
 }

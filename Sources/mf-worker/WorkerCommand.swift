@@ -43,6 +43,12 @@ struct WorkerCommand: AsyncParsableCommand {
             valueName: "size"))
     var memoryLimit: ByteSize?
 
+    @Option(
+        help: ArgumentHelp(
+            "Keep ratings that were sent in this folder, and find them there when started again. It is never cleaned up.",
+            valueName: "dir"))
+    var cache: String?
+
     @OptionGroup var kernels: KernelOptions
 
     @OptionGroup var logging: LoggingOptions
@@ -60,7 +66,8 @@ struct WorkerCommand: AsyncParsableCommand {
             coordinatorTimeout: .seconds(coordinatorTimeout),
             name: "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)",
             kernelLevels: try kernels.level().map { level in [try Kernels(level: level).level] } ?? KernelLevel.available,
-            parent: endWithParent, mayMapStore: mapStore, memoryLimit: memoryLimit)
+            parent: endWithParent, mayMapStore: mapStore, memoryLimit: memoryLimit,
+            cache: try cache.map { path throws(Failure) in try RatingsCache(path: path) })
         logger.info("connecting to \(options.coordinator)")
         let ending = try await onDedicatedThread(named: "worker") { () throws(Failure) in
             try Context.use { context throws(Failure) in

@@ -25,7 +25,7 @@ import Training
                 sums: BlockSums(
                     squaredError: 1.5, penalty: 2.5, holdoutSquaredError: 0.25, ratingCount: 10, holdoutCount: 1))),
         .failed(.init(halfStep: halfStep, block: 1, what: "what", place: "place", remedy: "remedy")),
-        .goodbye(reason: "SIGTERM"),
+        .goodbye(reason: "SIGTERM"), .cached(.user, blocks: [0, 9]), .cached(.item, blocks: []),
     ]
 
     private static let coordinatorMessages: [CoordinatorMessage] = [
