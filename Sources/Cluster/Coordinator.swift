@@ -186,6 +186,14 @@ public struct Coordinator {
         return actions
     }
 
+    /// Ends the job because of something that makes its result worthless.
+    public mutating func abandon(_ failure: Failure, now: Duration) -> [Action] {
+        defer { actions = [] }
+        if hasEnded || closing != nil { return [] }
+        end(.failed(failure), .failed, failure.description, now)
+        return actions
+    }
+
     // MARK: Workers
 
     private mutating func greet(_ hello: WorkerMessage.Hello, _ id: WorkerID, _ now: Duration) {

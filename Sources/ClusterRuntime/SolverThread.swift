@@ -16,9 +16,10 @@ import ZeroMQ
 final class SolverThread: Sendable {
     /// What the thread did.
     enum Result: Sendable {
-        case prepared(WorkerMemory, mapsStore: Bool, cached: BySide<[Int]>)
-        /// The memory cannot be had, or the kernels.
-        case unprepared(Failure)
+        /// With the store, if it is mapped, else with the blocks that are in the cache.
+        case prepared(WorkerMemory, store: RatingStore?, cached: BySide<[Int]>)
+        /// The memory cannot be had, or the kernels; or the mapped store was changed.
+        case unfit(Failure)
         case solved(HalfStep, block: Int, Payload, BlockSums)
         case failed(HalfStep, block: Int, Failure)
         /// From the cache's queue: a block's ratings are on disk, or were fetched from there (nil if they are of no use).

@@ -134,17 +134,17 @@ public final class WorkerRuntime {
         _ result: SolverThread.Result, _ machine: inout Worker, _ session: Session
     ) throws(Failure) -> [Worker.Action] {
         switch result {
-        case .prepared(let memory, let mapsStore, let cached):
-            session.memory = memory
-            logger.info("took in the job", metadata: ["ratings": mapsStore ? "mapped" : "from the coordinator"])
+        case .prepared(let memory, let store, let cached):
+            (session.memory, session.store) = (memory, store)
+            logger.info("took in the job", metadata: ["ratings": store != nil ? "mapped" : "from the coordinator"])
             if cached.user.count + cached.item.count > 0 {
                 logger.info("blocks whose ratings are in the cache: \(cached.user.count) of users, \(cached.item.count) of items")
             }
-            return machine.prepared(mapsStore: mapsStore, cached: cached, now: now)
+            return machine.prepared(mapsStore: store != nil, cached: cached, now: now)
         case .saved(let side, let block): return machine.ratingsSaved(side, block: block, now: now)
         case .loaded(let side, let block, let payload):
             return machine.ratingsLoaded(side, block: block, payload, now: now)
-        case .unprepared(let failure):
+        case .unfit(let failure):
             // The coordinator hears why before this process ends.
             var farewell = Deque(machine.interrupt(reason: failure.description, now: now))
             _ = try carryOut(&farewell, &machine, session)
@@ -191,13 +191,18 @@ public final class WorkerRuntime {
             case .installFactors(let side, let block, let payload):
                 session.memory!.installFactors(side, block: block, payload)
             case .solve(let halfStep, let block):
-                let memory = session.memory!
+                let (memory, store) = (session.memory!, session.store)
                 let task = memory.task(halfStep, block: block)
                 session.solver.submit {
+                    // Before, because what was cut off must not be touched; after, because what was changed meanwhile
+                    // must not count.
+                    if let change = store?.change() { return .unfit(change) }
                     do throws(Failure) {
                         let (payload, sums) = try memory.solve(task)
+                        if let change = store?.change() { return .unfit(change) }
                         return .solved(halfStep, block: block, payload, sums)
                     } catch {
+                        if let change = store?.change() { return .unfit(change) }
                         return .failed(halfStep, block: block, error)
                     }
                 }
@@ -211,28 +216,44 @@ public final class WorkerRuntime {
     }
 
     private func prepare(_ job: JobDescription, _ session: Session) {
-        let (threads, mayMapStore, cache) = (options.threads, options.mayMapStore, options.cache)
+        let (threads, mayMapStore, cache, logger) = (options.threads, options.mayMapStore, options.cache, logger)
         session.solver.submit {
             do throws(Failure) {
                 try AddressSpace.require(job.memoryNeed(threads: threads), threads: threads)
-                let data = mayMapStore ? Self.mapStore(of: job) : nil
-                let cached = data == nil ? cache?.blocks(of: job) : nil
+                let store = mayMapStore ? Self.mapStore(of: job, logger) : nil
+                let data = store.map { JobData(ratings: $0.ratings, holdout: $0.holdout, plan: job.plan) }
+                let cached = store == nil ? cache?.blocks(of: job) : nil
                 return .prepared(
-                    try WorkerMemory(job: job, threads: threads, data: data), mapsStore: data != nil,
+                    try WorkerMemory(job: job, threads: threads, data: data), store: store,
                     cached: cached ?? BySide(user: [], item: []))
             } catch {
-                return .unprepared(error)
+                return .unfit(error)
             }
         }
     }
 
-    /// The job's ratings, when its store, with its fingerprint, can be opened here.
-    private static func mapStore(of job: JobDescription) -> JobData? {
-        guard !job.storePath.isEmpty, let store = try? RatingStore.open(job.storePath),
-            store.fingerprint == job.storeFingerprint, store.ratings.userCount == job.plan.user.rowCount,
-            store.ratings.itemCount == job.plan.item.rowCount
-        else { return nil }
-        return JobData(ratings: store.ratings, holdout: store.holdout, plan: job.plan)
+    /// The job's store, when one with its fingerprint can be opened here.
+    private static func mapStore(of job: JobDescription, _ logger: Logger) -> RatingStore? {
+        guard !job.storePath.isEmpty else { return nil }
+        do throws(Failure) {
+            let store = try RatingStore.open(job.storePath)
+            if store.fingerprint == job.storeFingerprint, store.ratings.userCount == job.plan.user.rowCount,
+                store.ratings.itemCount == job.plan.item.rowCount
+            {
+                return store
+            }
+            logger.warning(
+                """
+                \(job.storePath): this store is not the one of the job, or was replaced since the job began (its fingerprint \
+                is \(store.fingerprint) and not \(job.storeFingerprint)); the coordinator sends its ratings instead
+                """)
+        } catch where error.kind == .noInput {
+            // As on any other host.
+            logger.info("the store cannot be opened here, so the coordinator sends its ratings: \(error)")
+        } catch {
+            logger.warning("the coordinator sends its ratings, for the store here cannot be used: \(error)")
+        }
+        return nil
     }
 }
 
@@ -242,6 +263,8 @@ private final class Session {
     let solver: SolverThread
     let settings: WorkerSettings
     var memory: WorkerMemory?
+    /// The store, when it is mapped.
+    var store: RatingStore?
 
     init(options: WorkerRuntime.Options, context: Context, waker: Waker) throws(Failure) {
         socket = try Socket(.dealer, in: context)
