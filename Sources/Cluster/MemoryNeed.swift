@@ -19,7 +19,8 @@ public struct MemoryNeed: Sendable, Hashable {
     public let workspaces: Int
     public let traffic: Int
 
-    /// The program, its libraries' data, its threads and their heaps; a worker without a job has 12 MiB (`VmRSS`).
+    /// The program's data, threads and heaps, 2 MiB (`Pss_Anon`) in a worker without a job; what heaps keep of messages
+    /// that have gone; and what is on its way to the cache (`CacheQueue`).
     public static let process = 24 << 20
     /// Ratings of a panel that a kernel gathers at once (`MF_PANEL_ROWS`), and parts of a long row (`LongRow`).
     private static let (panelRows, longRowParts) = (64, 8)

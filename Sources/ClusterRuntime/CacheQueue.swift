@@ -14,17 +14,33 @@ final class CacheQueue: Sendable {
     private let logger: Logger
     private let queue = DispatchQueue(label: "cache")
     private let isWritable = Mutex(true)
+    /// Bytes of what is to be saved, and how many these may be: with a memory limit, ratings that were released must
+    /// not live on here because the disk is slow.
+    private let pending = Mutex(0)
+    private let mostPending: Int
 
-    init(_ cache: RatingsCache, logger: Logger) {
+    private static let mostPendingUnderALimit = 16 << 20
+
+    init(_ cache: RatingsCache, hasMemoryLimit: Bool, logger: Logger) {
         self.cache = cache
+        mostPending = hasMemoryLimit ? Self.mostPendingUnderALimit : .max
         self.logger = logger
     }
 
-    /// Saves the ratings of a block, and calls `done` on the queue when they are on disk.
+    /// Saves the ratings of a block, and calls `done` on the queue when they are on disk. Too much at once is not saved:
+    /// there will be another occasion if it is sent again.
     func save(
         _ job: JobDescription, _ side: Side, _ block: Int, _ payload: Payload, done: @escaping @Sendable () -> Void
     ) {
+        let byteCount = payload.bytes.count
+        let hasRoom = pending.withLock { pending in
+            guard pending == 0 || byteCount <= mostPending - pending else { return false }
+            pending += byteCount
+            return true
+        }
+        guard hasRoom else { return }
         queue.async { [self] in
+            defer { pending.withLock { $0 -= byteCount } }
             guard isWritable.withLock({ $0 }) else { return }
             do throws(Failure) {
                 try cache.save(job, side, block, payload)

@@ -65,7 +65,7 @@ public final class WorkerRuntime {
         self.context = context
         self.stop = stop
         self.logger = logger
-        cacheQueue = options.cache.map { CacheQueue($0, logger: logger) }
+        cacheQueue = options.cache.map { CacheQueue($0, hasMemoryLimit: options.memoryLimit != nil, logger: logger) }
     }
 
     private var now: Duration { clock.read() }

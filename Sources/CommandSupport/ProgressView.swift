@@ -45,7 +45,7 @@ public final class ProgressView {
                 """
                 each worker needs about \(ByteSize(need.total)): factors \(ByteSize(need.factors)), \
                 workspaces \(ByteSize(need.workspaces)), messages and the program \(ByteSize(need.traffic + MemoryNeed.process)); \
-                and one that does not map the store \(ratings) for its share of the ratings, with \(workers) workers
+                one that does not map the store also \(ratings) for its ratings, if \(workers) share them
                 """)
         case .workerIsShortOfMemory(let name, let room, let share):
             log(
