@@ -50,7 +50,9 @@ public final class MappedFile: Sendable {
         self.descriptor = descriptor
     }
 
-    private static func map(_ descriptor: Int32, byteCount: Int, path: String) throws(Failure) -> UnsafeRawBufferPointer {
+    private static func map(
+        _ descriptor: Int32, byteCount: Int, path: String
+    ) throws(Failure) -> UnsafeRawBufferPointer {
         guard byteCount > 0 else { return UnsafeRawBufferPointer(start: nil, count: 0) }
         guard let start = mmap(nil, byteCount, PROT_READ, MAP_PRIVATE, descriptor, 0), start != MAP_FAILED else {
             throw Failure(systemError: errno, "map the file", at: path)
@@ -70,8 +72,9 @@ public final class MappedFile: Sendable {
         let present: Stamp
         do throws(Failure) { present = try Stamp(of: descriptor, path: path) } catch { return error }
         guard present != stamp else { return nil }
+        let what = present.byteCount < stamp.byteCount ? "cut short" : "changed"
         return Failure(
-            .inputOutput, "the file was \(present.byteCount < stamp.byteCount ? "cut short" : "changed") while in use", at: path,
+            .inputOutput, "the file was \(what) while in use", at: path,
             remedy: "restore it or make it again, never change it in place, and start again")
     }
 }

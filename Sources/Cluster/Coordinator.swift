@@ -319,9 +319,12 @@ public struct Coordinator {
 
     /// Notes how many ratings a worker that has to be sent them can hold.
     /// - Returns: false when these are too few, and the worker was refused.
-    private mutating func giveRoom(_ id: WorkerID, _ hello: WorkerMessage.Hello, _ limit: ByteSize, _ now: Duration) -> Bool {
+    private mutating func giveRoom(
+        _ id: WorkerID, _ hello: WorkerMessage.Hello, _ limit: ByteSize, _ now: Duration
+    ) -> Bool {
         let need = memoryNeed(hello)
-        if let defect = need.defect(ofLimit: limit, ratings: ratingsNeed.least(blocksInFlight: settings.blocksInFlight)) {
+        let least = ratingsNeed.least(blocksInFlight: settings.blocksInFlight)
+        if let defect = need.defect(ofLimit: limit, ratings: least) {
             workers[id] = nil
             if workers.isEmpty { deserted = now }
             refuse(hello, id, defect, now)

@@ -53,7 +53,8 @@ struct HeldRatings {
         var excess = self.byteCount + byteCount - room
         guard excess > 0, let last = entries.last(where: { !isNeeded($0.side, $0.block) }) else { return nil }
         var chosen: Set<Int> = []
-        for entry in entries.reversed() where excess > 0 && entry.side == last.side && !isNeeded(entry.side, entry.block) {
+        for entry in entries.reversed()
+        where excess > 0 && entry.side == last.side && !isNeeded(entry.side, entry.block) {
             chosen.insert(entry.block)
             excess -= entry.byteCount
         }

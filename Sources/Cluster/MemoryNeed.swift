@@ -2,12 +2,13 @@
 // from the shape of the job alone:
 //
 //     factors      rows of both sides x d rounded up to 16 x 4 bytes, each side in pages of 2 MiB
-//     workspaces   a thread: a d x d matrix, a panel of 64 rows, and what the longest row needs; eight parts of a long row
+//     workspaces   a thread: a d x d matrix, a panel of 64 rows, what the longest row needs; eight parts of a long row
 //     traffic      payloads under way, as many as there are credits, and results on their way out
 //     process      the program itself
 //
-// and, unless it maps the store, ratings: at least those of the blocks that it has at a time, at best those of its share
-// of all blocks, which are then sent once. Mapped files are not counted: the system takes their pages back when it must.
+// and, unless it maps the store, ratings: at least those of the blocks that it has at a time, at best those of its
+// share of all blocks, which are then sent once. Mapped files are not counted: the system takes their pages back when
+// it must.
 
 import LeastSquares
 import Ratings
@@ -33,7 +34,7 @@ public struct MemoryNeed: Sendable, Hashable {
     /// - Parameters:
     ///   - rowCounts: rows of each side.
     ///   - rank: at most `JobConfiguration.maximumRank`.
-    ///   - longestRow: ratings of the row that has the most; 0 where that is not known, and the need then a lower bound.
+    ///   - longestRow: ratings of the row that has the most; 0 where that is not known; the need is then too low.
     public init(rowCounts: BySide<Int>, rank: Int, threads: Int, longestRow: Int = 0) {
         let stride = FactorMatrix.stride(forRank: rank) ?? rank
         let floatByteCount = MemoryLayout<Float>.size
@@ -51,7 +52,7 @@ public struct MemoryNeed: Sendable, Hashable {
     /// All of it.
     public var total: Int { Self.process + factors + workspaces + traffic }
 
-    /// What is wrong with a limit that leaves less than this, or less than `ratings` bytes beside it; nil if it is enough.
+    /// What is wrong with a limit that is less than this and `ratings` bytes beside it; nil if it is enough.
     public func defect(ofLimit limit: ByteSize, ratings: Int = 0) -> String? {
         let needed = ByteSize(total + ratings)
         guard limit.bytes < needed.bytes else { return nil }

@@ -80,7 +80,8 @@ struct PayloadAssembly {
 
     /// - Precondition: `part` is not longer than what is missing.
     mutating func append(_ part: Payload) {
-        UnsafeMutableRawBufferPointer(rebasing: memory.bytes[filled..<filled + part.bytes.count]).copyMemory(from: part.bytes)
+        let place = UnsafeMutableRawBufferPointer(rebasing: memory.bytes[filled..<filled + part.bytes.count])
+        place.copyMemory(from: part.bytes)
         filled += part.bytes.count
     }
 

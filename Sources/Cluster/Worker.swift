@@ -446,7 +446,9 @@ public struct Worker {
 
     private func needs(of task: Task, _ solved: Side, _ fixed: Side) -> [WorkerMessage.Need] {
         var needs: [WorkerMessage.Need] = []
-        if mapsStore == false, !ratings.contains(solved, task.block) { needs.append(.ratings(solved, block: task.block)) }
+        if mapsStore == false, !ratings.contains(solved, task.block) {
+            needs.append(.ratings(solved, block: task.block))
+        }
         if versions[solved][task.block] < task.halfStep.priorVersion {
             needs.append(.factors(solved, block: task.block))
         }

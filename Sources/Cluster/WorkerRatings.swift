@@ -37,7 +37,8 @@ struct WorkerRatings {
         if contains(chunk.side, chunk.block) { return .stale }
         if chunk.offset == 0 {
             partial = nil
-            guard chunk.totalByteCount <= room - byteCount, let assembly = PayloadAssembly(byteCount: chunk.totalByteCount)
+            guard chunk.totalByteCount <= room - byteCount,
+                let assembly = PayloadAssembly(byteCount: chunk.totalByteCount)
             else {
                 return .noRoom(
                     """

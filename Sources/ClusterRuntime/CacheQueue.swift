@@ -27,8 +27,8 @@ final class CacheQueue: Sendable {
         self.logger = logger
     }
 
-    /// Saves the ratings of a block, and calls `done` on the queue when they are on disk. Too much at once is not saved:
-    /// there will be another occasion if it is sent again.
+    /// Saves the ratings of a block, and calls `done` on the queue when they are on disk. Too much at once is not
+    /// saved: there will be another occasion if it is sent again.
     func save(
         _ job: JobDescription, _ side: Side, _ block: Int, _ payload: Payload, done: @escaping @Sendable () -> Void
     ) {
@@ -52,8 +52,8 @@ final class CacheQueue: Sendable {
         }
     }
 
-    /// Loads the ratings of a block, and calls `done` on the queue with them; with nil, and a warning, if they are of no
-    /// use.
+    /// Loads the ratings of a block, and calls `done` on the queue with them; with nil, and a warning, if they are of
+    /// no use.
     func load(_ job: JobDescription, _ side: Side, _ block: Int, done: @escaping @Sendable (Payload?) -> Void) {
         queue.async { [self] in
             do throws(Failure) {

@@ -2,7 +2,7 @@
 // With a cache it keeps each block in a file, and finds it there when it is started again, for this job or another on
 // the same ratings:
 //
-//     DIR/0123456789abcdef/user-0-4096.ratings      XXH64 of the store's fingerprint; side; first row; row after the last
+//     DIR/0123456789abcdef/user-0-4096.ratings      XXH64 of the store's fingerprint; side, first row, end of the rows
 //
 //     key              "SWMFRATE" | version UInt32 | fingerprint text | side UInt8 | first, end, columns UInt64
 //     payload bytes    UInt64
@@ -28,10 +28,12 @@ public final class RatingsCache: Sendable {
     public let path: String
 
     /// Makes the folder if there is none.
-    /// - Throws: a ``Failure`` of kind `usage` when the path is empty, and `cannotCreate` when the folder cannot be made
-    ///   or written to.
+    /// - Throws: a ``Failure`` of kind `usage` when the path is empty, and `cannotCreate` when the folder cannot be
+    ///   made or written to.
     public init(path: String) throws(Failure) {
-        guard !path.isEmpty else { throw Failure(.usage, "the path of the cache is empty", at: "--cache", remedy: "give a path") }
+        guard !path.isEmpty else {
+            throw Failure(.usage, "the path of the cache is empty", at: "--cache", remedy: "give a path")
+        }
         self.path = URL(fileURLWithPath: path).standardizedFileURL.path
         try Self.makeFolder(self.path)
         guard access(self.path, W_OK | X_OK) == 0 else {
@@ -119,7 +121,9 @@ public final class RatingsCache: Sendable {
         writer.integer(version)
         writer.text(job.storeFingerprint)
         writer.integer(UInt8(side == .user ? 0 : 1))
-        for number in [rows.lowerBound, rows.upperBound, job.plan[side.other].rowCount] { writer.integer(UInt64(number)) }
+        for number in [rows.lowerBound, rows.upperBound, job.plan[side.other].rowCount] {
+            writer.integer(UInt64(number))
+        }
         return magic + writer.bytes
     }
 

@@ -22,7 +22,7 @@ final class SolverThread: Sendable {
         case unfit(Failure)
         case solved(HalfStep, block: Int, Payload, BlockSums)
         case failed(HalfStep, block: Int, Failure)
-        /// From the cache's queue: a block's ratings are on disk, or were fetched from there (nil if they are of no use).
+        /// From the cache's queue: a block's ratings are on disk, or were fetched from there; nil if they are no use.
         case saved(Side, block: Int)
         case loaded(Side, block: Int, Payload?)
     }

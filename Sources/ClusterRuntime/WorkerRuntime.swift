@@ -138,7 +138,8 @@ public final class WorkerRuntime {
             (session.memory, session.store) = (memory, store)
             logger.info("took in the job", metadata: ["ratings": store != nil ? "mapped" : "from the coordinator"])
             if cached.user.count + cached.item.count > 0 {
-                logger.info("blocks whose ratings are in the cache: \(cached.user.count) of users, \(cached.item.count) of items")
+                logger.info(
+                    "the cache has the ratings of \(cached.user.count) user and \(cached.item.count) item blocks")
             }
             return machine.prepared(mapsStore: store != nil, cached: cached, now: now)
         case .saved(let side, let block): return machine.ratingsSaved(side, block: block, now: now)
@@ -244,8 +245,9 @@ public final class WorkerRuntime {
             }
             logger.warning(
                 """
-                \(job.storePath): this store is not the one of the job, or was replaced since the job began (its fingerprint \
-                is \(store.fingerprint) and not \(job.storeFingerprint)); the coordinator sends its ratings instead
+                \(job.storePath): this store is not the one of the job, or was replaced since the job began (its \
+                fingerprint is \(store.fingerprint) and not \(job.storeFingerprint)); the coordinator sends its \
+                ratings instead
                 """)
         } catch where error.kind == .noInput {
             // As on any other host.

@@ -1,6 +1,6 @@
-// Why: reading a mapped file beyond where it was cut short meanwhile, or from a disk that fails, is no error that a read
-// returns but a signal, SIGBUS, which ends the process without a word. A line and an exit code are the least that it
-// can have. The handler may call nothing that takes memory or a lock: it writes constant bytes and ends.
+// Why: reading a mapped file beyond where it was cut short meanwhile, or from a disk that fails, is no error that a
+// read returns but a signal, SIGBUS, which ends the process without a word. A line and an exit code are the least that
+// it can have. The handler may call nothing that takes memory or a lock: it writes constant bytes and ends.
 
 import Failures
 import Glibc
@@ -12,8 +12,8 @@ enum BusErrors {
         var action = sigaction()
         action.__sigaction_handler.sa_handler = { _ in
             let line: StaticString = """
-                error: a mapped file was cut short while in use, or its disk failed (SIGBUS); restore the store or model, \
-                never change one in place, and start again
+                error: a mapped file was cut short while in use, or its disk failed (SIGBUS); restore the store or \
+                model, never change one in place, and start again
 
                 """
             _ = write(STDERR_FILENO, line.utf8Start, line.utf8CodeUnitCount)

@@ -325,7 +325,9 @@ public struct SimulatedCluster {
             case .loadRatings(let side, let block): members[index].toLoad.append((side, block))
             case .releaseRatings(let side, let blocks):
                 members[index].memory!.releaseRatings(side, blocks: blocks)
-                for block in blocks where members[index].kept[side].removeValue(forKey: block) != nil { result.released += 1 }
+                for block in blocks where members[index].kept[side].removeValue(forKey: block) != nil {
+                    result.released += 1
+                }
             case .installFactors(let side, let block, let payload):
                 members[index].memory!.installFactors(side, block: block, payload)
             case .solve(let halfStep, let block):

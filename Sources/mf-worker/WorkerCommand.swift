@@ -39,13 +39,13 @@ struct WorkerCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The most memory to take, mapped files aside, such as 512M or 2G; a job that needs more is refused, and ratings that find no room are sent again.",
+            "The most memory to take, mapped files aside, such as 512M or 2G; a job that needs more is not joined.",
             valueName: "size"))
     var memoryLimit: ByteSize?
 
     @Option(
         help: ArgumentHelp(
-            "Keep ratings that were sent in this folder, and find them there when started again. It is never cleaned up.",
+            "Keep the ratings that are sent in this folder, for when the worker is started again. It only grows.",
             valueName: "dir"))
     var cache: String?
 

@@ -135,7 +135,9 @@ import Training
             for case .end(.failed(let failure)) in actions { return failure.what }
             return nil
         }
-        func says(_ message: CoordinatorMessage, _ payload: Payload? = nil, to worker: inout Worker) -> [Worker.Action] {
+        func says(
+            _ message: CoordinatorMessage, _ payload: Payload? = nil, to worker: inout Worker
+        ) -> [Worker.Action] {
             worker.receive(Parcel(message, payload: payload, envelope: Self.envelope), now: .zero)
         }
         var small = worker(limit: need.total - 1)

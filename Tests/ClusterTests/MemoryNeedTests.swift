@@ -67,10 +67,13 @@ import Training
     }
 
     @Test(arguments: [
-        ("1", 1), ("512M", 512 << 20), ("2G", 2 << 30), ("2g", 2 << 30), ("3K", 3072), ("1T", 1 << 40), ("007M", 7 << 20),
+        ("1", 1), ("512M", 512 << 20), ("2G", 2 << 30), ("2g", 2 << 30), ("3K", 3072), ("1T", 1 << 40),
+        ("007M", 7 << 20),
     ])
     func sizesAreRead(text: String, bytes: Int) { #expect(ByteSize(text)?.bytes == bytes) }
 
-    @Test(arguments: ["", "M", "0", "0G", "-1G", "+1G", "1.5G", "1 G", "G1", "1GG", "9999999999T", "99999999999999999999", "١M"])
+    @Test(arguments: [
+        "", "M", "0", "0G", "-1G", "+1G", "1.5G", "1 G", "G1", "1GG", "9999999999T", "99999999999999999999", "١M",
+    ])
     func otherTextsAreNoSizes(text: String) { #expect(ByteSize(text) == nil) }
 }

@@ -37,7 +37,9 @@ import Testing
     }
 
     private func factors(_ model: String) throws -> [Data] {
-        try ["user_factors.npy", "item_factors.npy"].map { try Data(contentsOf: URL(fileURLWithPath: model + "/" + $0)) }
+        try ["user_factors.npy", "item_factors.npy"].map {
+            try Data(contentsOf: URL(fileURLWithPath: model + "/" + $0))
+        }
     }
 
     private func files(_ cache: String) throws -> [String] {
@@ -94,7 +96,8 @@ import Testing
             try #require(process.terminationStatus == 0)
         }
         #expect(run.factors == reference)
-        #expect(run.workerLog.components(separatedBy: "nothing more is kept in the cache").count == 2, "\(run.workerLog)")
+        let warnings = run.workerLog.components(separatedBy: "nothing more is kept in the cache").count - 1
+        #expect(warnings == 1, "\(run.workerLog)")
         #expect(try files(folder("cache")).isEmpty, "something was left behind")
     }
 }

@@ -6,13 +6,13 @@ import Testing
 
 @Suite(.serialized) struct MemoryCommandTests {
     /// A job that waits for two workers, at rank 64.
-    private func startCoordinator(_ folder: TemporaryFolder, minWorkers: Int = 2) async throws -> (RunningProgram, String) {
+    private func startCoordinator(_ folder: TemporaryFolder) async throws -> (RunningProgram, endpoint: String) {
         try SyntheticRatings.writeStore(to: folder("store"), users: 2000, items: 600, ratings: 40_000, seed: 3)
         let endpoint = "ipc://\(folder("socket"))"
         let coordinator = try await Program.coordinator.start(
             [
-                "--ratings", folder("store"), "--model", folder("model"), "--listen", endpoint, "--min-workers",
-                "\(minWorkers)", "--sweeps", "2", "--rank", "64",
+                "--ratings", folder("store"), "--model", folder("model"), "--listen", endpoint, "--min-workers", "2",
+                "--sweeps", "2", "--rank", "64",
             ])
         return (coordinator, endpoint)
     }
@@ -26,10 +26,10 @@ import Testing
         let needed = try #require(refused.standardError.firstMatch(of: /--memory-limit (\d+M) or more/)).1
         #expect(await coordinator.says("refused: it needs"))
         // With what it is told to give it takes part; so does one without a limit.
-        let workers = [
-            try await Program.worker.start(["--coordinator", endpoint, "--threads", "1", "--memory-limit", String(needed)]),
-            try await Program.worker.start(["--coordinator", endpoint, "--threads", "1"]),
-        ]
+        var workers: [RunningProgram] = []
+        for options in [["--memory-limit", String(needed)], []] {
+            workers.append(try await Program.worker.start(["--coordinator", endpoint, "--threads", "1"] + options))
+        }
         let output = try await coordinator.ending
         #expect(output.status == 0, "\(output.standardError)")
         #expect(output.standardError.contains("each worker needs about"))

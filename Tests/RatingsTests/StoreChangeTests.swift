@@ -20,7 +20,8 @@ import Testing
         let folder = try TemporaryFolder()
         let path = folder("store")
         try makeStore(path)
-        let files = try FileManager.default.contentsOfDirectory(atPath: path).filter { $0 != RatingStore.marker }.sorted()
+        let all = try FileManager.default.contentsOfDirectory(atPath: path).sorted()
+        let files = all.filter { $0 != RatingStore.marker }
         #expect(files.count == 14)
         for file in files {
             let url = URL(fileURLWithPath: path + "/" + file)

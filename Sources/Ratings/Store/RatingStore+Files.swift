@@ -1,6 +1,6 @@
-// Why: a store's content is checked once, when it is opened, and believed as long as it is mapped. That holds as long as
-// nobody changes the files in place, which our own programs never do. Whoever does it all the same is found out here,
-// cheaply enough to look again and again: by the size and the time of change of each file.
+// Why: a store's content is checked once, when it is opened, and believed as long as it is mapped. That holds as long
+// as nobody changes the files in place, which our own programs never do. Whoever does it all the same is found out
+// here, cheaply enough to look again and again: by the size and the time of change of each file.
 
 import ArrayFiles
 import Failures
@@ -16,7 +16,8 @@ extension RatingStore {
 
     private var mappedFiles: [MappedFile] {
         let matrices = [ratings, holdout].compactMap { $0 }
-        return matrices.flatMap { $0.byUser.mappedFiles + $0.byItem.mappedFiles } + userIDs.mappedFiles + itemIDs.mappedFiles
+        return matrices.flatMap { $0.byUser.mappedFiles + $0.byItem.mappedFiles }
+            + userIDs.mappedFiles + itemIDs.mappedFiles
     }
 }
 
