@@ -79,7 +79,7 @@ let package = Package(
         .testTarget(name: "LeastSquaresTests", dependencies: ["LeastSquares", "TestKit"]),
         .testTarget(name: "TrainingTests", dependencies: ["Training", "TestKit"]),
         .testTarget(name: "ModelTests", dependencies: ["Model", "Evaluation", "TestKit"]),
-        .testTarget(name: "ClusterTests", dependencies: ["Cluster", "TestKit"]),
+        .testTarget(name: "ClusterTests", dependencies: ["Cluster", "ClusterRuntime", "TestKit"]),
         .testTarget(name: "CommandTests", dependencies: ["TestKit", "LeastSquares", "mf", "mf-coordinator", "mf-worker"]),
     ],
     swiftLanguageModes: [.v6]

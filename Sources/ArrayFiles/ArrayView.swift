@@ -56,6 +56,9 @@ public struct ArrayView<Element: ArrayElement>: @unchecked Sendable {
 
     public var count: Int { elements.count }
 
+    /// The file that the elements are mapped from; nil when they are in memory.
+    public var file: MappedFile? { owner as? MappedFile }
+
     @inlinable
     public subscript(index: Int) -> Element { elements[index] }
 

@@ -58,8 +58,10 @@ public struct ArrayWriter<Element: ArrayElement>: ~Copyable {
 }
 
 /// Writes a file that is no array (JSON, text lines), which must not exist, and syncs it.
-public func writeFile(_ bytes: UnsafeRawBufferPointer, to path: String) throws(Failure) {
+/// - Parameter head: what is to stand before `bytes`.
+public func writeFile(_ bytes: UnsafeRawBufferPointer, after head: [UInt8] = [], to path: String) throws(Failure) {
     let file = try OutputFile(path: path)
+    try file.write(head)
     try file.write(bytes)
     try file.sync()
 }

@@ -38,6 +38,12 @@ struct BlockPool {
         for block in blocks.reversed() { free.prepend(block) }
     }
 
+    /// Gives those of `blocks` that belong to nobody to `worker`, which has their ratings.
+    mutating func claim(_ blocks: Set<Int>, for worker: WorkerID) {
+        owned[worker, default: []].append(contentsOf: free.filter(blocks.contains))
+        free.removeAll(where: blocks.contains)
+    }
+
     /// Frees the blocks of a worker that is gone.
     mutating func release(_ worker: WorkerID) {
         if let blocks = owned.removeValue(forKey: worker) { free.append(contentsOf: blocks) }

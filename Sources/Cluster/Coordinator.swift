@@ -44,6 +44,7 @@ public struct Coordinator {
     private let configuration: JobConfiguration
     private let settings: CoordinatorSettings
     private let data: JobData
+    private let ratingsNeed: RatingsNeed
     private var job: JobDescription
 
     /// The present half-step; nil before the first.
@@ -79,6 +80,7 @@ public struct Coordinator {
         self.configuration = configuration
         self.settings = settings
         self.data = data
+        ratingsNeed = RatingsNeed(data)
         let solver = configuration.solverConfiguration(mean: mean)
         job = JobDescription(
             solver: solver, kernelLevel: .portable, seed: configuration.seed, plan: data.plan, storePath: storePath,
@@ -184,6 +186,14 @@ public struct Coordinator {
         return actions
     }
 
+    /// Ends the job because of something that makes its result worthless.
+    public mutating func abandon(_ failure: Failure, now: Duration) -> [Action] {
+        defer { actions = [] }
+        if hasEnded || closing != nil { return [] }
+        end(.failed(failure), .failed, failure.description, now)
+        return actions
+    }
+
     // MARK: Workers
 
     private mutating func greet(_ hello: WorkerMessage.Hello, _ id: WorkerID, _ now: Duration) {
@@ -199,6 +209,10 @@ public struct Coordinator {
         }
         guard workers.count < Limits.workerCount else {
             refuse(hello, id, "there are \(Limits.workerCount) workers already", now)
+            return
+        }
+        if let limit = hello.memoryLimit, let defect = memoryNeed(hello).defect(ofLimit: limit) {
+            refuse(hello, id, defect, now)
             return
         }
         workers[id] = WorkerLedger(id: id, hello: hello, now: now)
@@ -220,7 +234,12 @@ public struct Coordinator {
         guard hello.kernelLevels.contains(job.kernelLevel.rawValue) else {
             workers[id] = nil
             if workers.isEmpty { deserted = now }
-            refuse(hello, id, "the job runs with \(job.kernelLevel.rawValue) kernels, which this worker lacks", now)
+            refuse(
+                hello, id,
+                """
+                the job runs with \(job.kernelLevel.rawValue) kernels, which this worker lacks: where hosts differ, \
+                start the coordinator with --kernels and a level that all have
+                """, now)
             return
         }
         workers[id]!.standing = .welcomed
@@ -268,25 +287,66 @@ public struct Coordinator {
         case .need(let need): takeBack(need, id, now)
         case .solved(let solved): accept(solved, parcel.payload, id, now)
         case .failed(let failure): fail(failure, now)
+        case .cached(let side, let blocks): note(blocks, side, cachedBy: id)
         case .goodbye(let reason): remove(id, reason: reason, now)
         }
     }
 
     private mutating func admit(_ id: WorkerID, _ mapsStore: Bool, _ now: Duration) {
         guard workers[id]!.standing == .welcomed else { return drop(.stale) }
+        let hello = workers[id]!.hello
+        if !mapsStore, let limit = hello.memoryLimit, !giveRoom(id, hello, limit, now) { return }
         workers[id]!.standing = .ready(mapsStore: mapsStore)
         for side in Side.allCases {
             for (block, factors) in factors.present[side].enumerated() where factors.payload != nil {
                 workers[id]!.lack(side, block)
             }
         }
-        let hello = workers[id]!.hello
         actions.append(
             .report(
                 .workerJoined(
                     name: hello.name, threads: hello.threads, mapsStore: mapsStore,
                     workers: workers.values.count(where: \.isReady))))
         supply(id, now)
+    }
+
+    /// What a worker needs beside ratings.
+    private func memoryNeed(_ hello: WorkerMessage.Hello) -> MemoryNeed {
+        MemoryNeed(
+            rowCounts: data.plan.map(\.rowCount), rank: job.rank, threads: hello.threads,
+            longestRow: ratingsNeed.longestRow)
+    }
+
+    /// Notes how many ratings a worker that has to be sent them can hold.
+    /// - Returns: false when these are too few, and the worker was refused.
+    private mutating func giveRoom(
+        _ id: WorkerID, _ hello: WorkerMessage.Hello, _ limit: ByteSize, _ now: Duration
+    ) -> Bool {
+        let need = memoryNeed(hello)
+        let least = ratingsNeed.least(blocksInFlight: settings.blocksInFlight)
+        if let defect = need.defect(ofLimit: limit, ratings: least) {
+            workers[id] = nil
+            if workers.isEmpty { deserted = now }
+            refuse(hello, id, defect, now)
+            return false
+        }
+        let room = limit.bytes - need.total
+        workers[id]!.ratingsRoom = room
+        let share = ratingsNeed.share(workers: max(workers.count, settings.minWorkers))
+        if room < share {
+            actions.append(
+                .report(.workerIsShortOfMemory(name: hello.name, room: ByteSize(room), share: ByteSize(share))))
+        }
+        return true
+    }
+
+    private mutating func note(_ blocks: [Int], _ side: Side, cachedBy id: WorkerID) {
+        guard blocks.allSatisfy({ $0 < data.plan[side].count }) else { return drop(.malformed) }
+        workers[id]!.noteCached(side, blocks)
+        // A worker that brings ratings along is the best home for blocks that have none.
+        guard workers[id]!.standing == .welcomed else { return }
+        for block in blocks where homes[side][block] == nil { homes[side][block] = id }
+        if solving?.halfStep.side == side { solving!.pool.claim(Set(blocks), for: id) }
     }
 
     private mutating func takeBack(_ need: WorkerMessage.Need, _ id: WorkerID, _ now: Duration) {
@@ -331,6 +391,10 @@ public struct Coordinator {
             return end(.failed(failure), .failed, failure.what, now)
         }
         job.kernelLevel = level
+        if let need = workers.values.map({ memoryNeed($0.hello) }).max(by: { $0.total < $1.total }) {
+            let share = ByteSize(ratingsNeed.share(workers: workers.count))
+            actions.append(.report(.jobBegan(need: need, ratings: share, workers: workers.count)))
+        }
         begin(schedule.begin(), now)
         for id in workers.keys.sorted() { welcome(id, now) }
     }
@@ -343,6 +407,9 @@ public struct Coordinator {
         actions.append(.report(.halfStepBegan(halfStep, rows: plan.rowCount)))
         for id in workers.keys.sorted() {
             workers[id]!.beginHalfStep()
+            if let release = workers[id]!.releaseMoved(halfStep.side, homes: homes[halfStep.side]) {
+                send(release, to: id, now)
+            }
             supply(id, now)
         }
     }

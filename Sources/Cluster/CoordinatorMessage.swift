@@ -18,6 +18,8 @@ public enum CoordinatorMessage: WireMessage, Hashable {
     case factors(Side, block: Int, version: Int)
     /// Solve this block of the half-step's side.
     case solve(HalfStep, block: Int)
+    /// You need not keep the ratings of these blocks.
+    case release(Side, blocks: [Int])
     /// The job is over; answered with a goodbye.
     case finish(Finish, reason: String)
 
@@ -61,6 +63,7 @@ extension CoordinatorMessage {
         case .factors: 105
         case .solve: 106
         case .finish: 107
+        case .release: 108
         }
     }
 
@@ -86,6 +89,7 @@ extension CoordinatorMessage {
         case .finish(let finish, let reason):
             writer.text(finish.rawValue)
             writer.text(reason)
+        case .release(let side, let blocks): writer.blocks(side, blocks)
         }
     }
 
@@ -109,6 +113,9 @@ extension CoordinatorMessage {
             self = .solve(
                 try reader.halfStep(), block: try reader.count(UInt32.self, in: 0...Limits.blockCount))
         case 107: self = .finish(try reader.choice(Finish.self), reason: try reader.text())
+        case 108:
+            let (side, blocks) = try reader.blocks()
+            self = .release(side, blocks: blocks)
         default: throw WireError("unknown message type \(type)")
         }
     }

@@ -14,12 +14,13 @@ public struct CoordinatorSettings: Sendable, Hashable {
     public var workerTimeout: Duration
     /// A worker is sent something at least this often.
     public var heartbeatInterval: Duration
-    /// Blocks that a worker has at a time: the one it solves, and those whose way to it this hides.
+    /// Blocks that a worker has at a time.
     public var blocksInFlight: Int
 
     public init(
-        minWorkers: Int, kernelLevel: KernelLevel? = nil, silenceTimeout: Duration = .seconds(10), workerTimeout: Duration = .seconds(300),
-        heartbeatInterval: Duration = .seconds(1), blocksInFlight: Int = 3
+        minWorkers: Int, kernelLevel: KernelLevel? = nil, silenceTimeout: Duration = .seconds(10),
+        workerTimeout: Duration = .seconds(300), heartbeatInterval: Duration = .seconds(1),
+        blocksInFlight: Int = Limits.blocksInFlight
     ) {
         self.minWorkers = minWorkers
         self.kernelLevel = kernelLevel

@@ -38,6 +38,15 @@ public struct JobData: Sendable {
         return (count(rows(side)), side == .item ? holdout.map { count($0.byItem) } ?? 0 : 0)
     }
 
+    /// Bytes of a block's ratings as they travel, see ``RatingsBlock``.
+    public func encodedByteCount(_ side: Side, _ block: Int) -> Int {
+        let counts = counts(side, block)
+        return RatingsBlock.encodedByteCount(
+            rows: plan[side].rows(block).count, ratings: counts.ratings,
+            holdout: side == .item && holdout != nil ? counts.holdout : nil,
+            valueByteCount: rows(side).values.encoding.elementType.byteCount)
+    }
+
     /// The ratings of a block. Held-out ratings go with items only, whose half-step ends the sweep.
     public func block(_ side: Side, _ block: Int) -> RatingsBlock {
         let range = plan[side].rows(block)

@@ -32,6 +32,11 @@ public struct JobDescription: Sendable, Hashable {
     public var rank: Int { solver.rank }
     public var initialFactors: InitialFactors { InitialFactors(seed: seed, rank: rank) }
 
+    /// What a worker needs beside ratings, as far as this tells.
+    public func memoryNeed(threads: Int) -> MemoryNeed {
+        MemoryNeed(rowCounts: plan.map(\.rowCount), rank: rank, threads: threads)
+    }
+
     /// Bytes of the factors of block `block` of `side`.
     public func factorByteCount(_ side: Side, _ block: Int) -> Int {
         plan[side].rows(block).count * rank * MemoryLayout<Float>.size

@@ -12,6 +12,10 @@ public enum JobEvent: Sendable {
     case workerLeft(name: String, reason: String, workers: Int)
     /// A worker that cannot take part.
     case workerRefused(name: String, reason: String)
+    /// The job begins; `need` is that of the worker with the most threads, and its ratings those of its share.
+    case jobBegan(need: MemoryNeed, ratings: ByteSize, workers: Int)
+    /// A worker has so little room for ratings that its share of them does not fit: some are sent again every sweep.
+    case workerIsShortOfMemory(name: String, room: ByteSize, share: ByteSize)
     case halfStepBegan(HalfStep, rows: Int)
     /// So much is solved so far: rows, and the fraction of the blocks, which are of equal cost while rows are not.
     case halfStepProgressed(HalfStep, rows: Int, fraction: Double)

@@ -5,7 +5,7 @@ import Training
 /// The bounds on what a message may hold.
 public enum Limits {
     /// The version of the protocol; peers with another one are refused.
-    public static let protocolVersion: UInt16 = 1
+    public static let protocolVersion: UInt16 = 2
     /// A header with the longest lists of blocks in it, of both sides, and room to spare.
     public static let headerByteCount = 8 << 20
     /// The largest payload: a chunk of ratings, or a block of factors (one row at the highest rank fits many times).
@@ -22,6 +22,8 @@ public enum Limits {
     public static let blockCount = 1 << 19
     /// Payloads that a worker lets the coordinator have under way to it.
     public static let credit = 8
+    /// Blocks that a worker has at a time: the one it solves, and those whose way to it this hides.
+    public static let blocksInFlight = 3
     /// Kernel levels that a worker may name, and the length of a name.
     public static let kernelLevelCount = 16
     public static let kernelLevelByteCount = 32

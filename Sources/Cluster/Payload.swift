@@ -45,20 +45,16 @@ public final class Payload: Sendable {
         self.init(UnsafeRawBufferPointer(memory.bytes), owner: memory)
     }
 
+    /// A payload of a copy of `bytes`; nil when the operating system does not give the memory.
+    package convenience init?(copying bytes: UnsafeRawBufferPointer) {
+        guard let memory = OwnedBytes(trying: bytes.count) else { return nil }
+        memory.bytes.copyMemory(from: bytes)
+        self.init(UnsafeRawBufferPointer(memory.bytes), owner: memory)
+    }
+
     /// A payload that shares the bytes `range` of this one.
     public func slice(_ range: Range<Int>) -> Payload {
         Payload(UnsafeRawBufferPointer(rebasing: bytes[range]), owner: self)
-    }
-
-    /// A payload of the bytes of `parts`, one after the other.
-    convenience init(joining parts: [Payload]) {
-        self.init(byteCount: parts.reduce(0) { $0 + $1.bytes.count }) { bytes in
-            var cursor = bytes.baseAddress!
-            for part in parts {
-                if let start = part.bytes.baseAddress { cursor.copyMemory(from: start, byteCount: part.bytes.count) }
-                cursor += part.bytes.count
-            }
-        }
     }
 
     /// The bytes as single-precision numbers.
@@ -68,13 +64,47 @@ public final class Payload: Sendable {
     var isFinite: Bool { floats.allSatisfy(\.isFinite) }
 }
 
+/// A payload that comes in parts, of a length that is known before. The parts are copied, so that they do not take
+/// memory beside the whole.
+struct PayloadAssembly {
+    private let memory: OwnedBytes
+    private(set) var filled = 0
+
+    /// - Returns: nil when the operating system does not give the memory.
+    init?(byteCount: Int) {
+        guard let memory = OwnedBytes(trying: byteCount) else { return nil }
+        self.memory = memory
+    }
+
+    var isWhole: Bool { filled == memory.bytes.count }
+
+    /// - Precondition: `part` is not longer than what is missing.
+    mutating func append(_ part: Payload) {
+        let place = UnsafeMutableRawBufferPointer(rebasing: memory.bytes[filled..<filled + part.bytes.count])
+        place.copyMemory(from: part.bytes)
+        filled += part.bytes.count
+    }
+
+    /// The whole, which is not written to any more.
+    var payload: Payload { Payload(UnsafeRawBufferPointer(memory.bytes), owner: memory) }
+}
+
 /// Memory of our own.
 private final class OwnedBytes: Sendable {
     nonisolated(unsafe) let bytes: UnsafeMutableRawBufferPointer
 
     init(byteCount: Int) {
-        // Zero, so that no padding tells what stood there; aligned to 16 by the C library.
-        bytes = UnsafeMutableRawBufferPointer(start: calloc(max(byteCount, 1), 1)!, count: byteCount)
+        bytes = Self.allocate(byteCount)!
+    }
+
+    init?(trying byteCount: Int) {
+        guard let bytes = Self.allocate(byteCount) else { return nil }
+        self.bytes = bytes
+    }
+
+    /// Zero, so that no padding tells what stood there; aligned to 16 by the C library.
+    private static func allocate(_ byteCount: Int) -> UnsafeMutableRawBufferPointer? {
+        calloc(max(byteCount, 1), 1).map { UnsafeMutableRawBufferPointer(start: $0, count: byteCount) }
     }
 
     deinit { free(bytes.baseAddress) }

@@ -53,17 +53,21 @@ public struct RatingsBlock: Sendable {
         (rows + 1) * 8 + padded(ratings * 4) + padded(ratings * valueByteCount)
     }
 
+    /// The length of a block of `rows` rows with so many ratings, and so many held out of it if any may be.
+    static func encodedByteCount(rows: Int, ratings: Int, holdout: Int?, valueByteCount size: Int) -> Int {
+        headerWords * 8 + byteCount(rows: rows, ratings: ratings, valueByteCount: size)
+            + (holdout.map { byteCount(rows: rows, ratings: $0, valueByteCount: size) } ?? 0)
+    }
+
     // MARK: Encoding
 
     /// The block as bytes.
     public func encoded() -> Payload {
         let encoding = ratings.values.encoding
         let size = encoding.elementType.byteCount
-        var total = Self.headerWords * 8 + Self.byteCount(rows: ratings.rowCount, ratings: ratings.count, valueByteCount: size)
-        if let holdout {
-            precondition(holdout.rowCount == ratings.rowCount && holdout.values.encoding == encoding)
-            total += Self.byteCount(rows: holdout.rowCount, ratings: holdout.count, valueByteCount: size)
-        }
+        if let holdout { precondition(holdout.rowCount == ratings.rowCount && holdout.values.encoding == encoding) }
+        let total = Self.encodedByteCount(
+            rows: ratings.rowCount, ratings: ratings.count, holdout: holdout?.count, valueByteCount: size)
         return Payload(byteCount: total) { bytes in
             let words = [
                 UInt64(ratings.rowCount), UInt64(ratings.columnCount), Self.word(encoding, hasHoldout: holdout != nil),
@@ -105,9 +109,8 @@ public struct RatingsBlock: Sendable {
         else { throw WireError("the ratings are not those of this block") }
         let size = encoding.elementType.byteCount
         let hasHoldout = words[2] & 1 == 1
-        let total =
-            Self.headerWords * 8 + Self.byteCount(rows: rowCount, ratings: count, valueByteCount: size)
-            + (hasHoldout ? Self.byteCount(rows: rowCount, ratings: holdoutCount, valueByteCount: size) : 0)
+        let total = Self.encodedByteCount(
+            rows: rowCount, ratings: count, holdout: hasHoldout ? holdoutCount : nil, valueByteCount: size)
         guard total == bytes.count else { throw WireError("the ratings have the wrong length") }
         var position = Self.headerWords * 8
         ratings = try Self.decode(payload, &position, rowCount, columnCount, count, encoding)

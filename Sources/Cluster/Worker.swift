@@ -10,6 +10,7 @@
 // come when the result is no longer wanted, or for the second time.
 
 import DequeModule
+import Failures
 import LeastSquares
 import Ratings
 import Training
@@ -19,9 +20,15 @@ public struct Worker {
     public enum Action: Sendable {
         case send(WorkerMessage, Payload?)
         /// Make memory for the job's factors, fill in the initial ones, and try to open the store; answer with
-        /// ``prepared(mapsStore:now:)``.
+        /// ``prepared(mapsStore:cached:now:)``.
         case prepare(JobDescription)
         case installRatings(Side, block: Int, RatingsBlock)
+        /// Keep the ratings of a block on disk, and say so with ``ratingsSaved(_:block:now:)``.
+        case saveRatings(Side, block: Int, Payload)
+        /// Fetch the ratings of a block from disk; answer with ``ratingsLoaded(_:block:_:now:)``.
+        case loadRatings(Side, block: Int)
+        /// Give up the ratings of these blocks, if they are here.
+        case releaseRatings(Side, blocks: [Int])
         case installFactors(Side, block: Int, Payload)
         /// Hand the block to the solver; answer with ``solved`` or ``failed`` in the order of these actions.
         case solve(HalfStep, block: Int)
@@ -35,6 +42,8 @@ public struct Worker {
         /// The coordinator has no use for this worker.
         case refused(reason: String)
         case interrupted
+        /// It cannot do what the job asks of it.
+        case failed(Failure)
     }
 
     /// A block to be solved.
@@ -64,9 +73,7 @@ public struct Worker {
     private var isOver = false
 
     private var versions = BySide(user: BlockVersions(count: 0), item: BlockVersions(count: 0))
-    private var held: BySide<Set<Int>> = BySide(user: [], item: [])
-    /// Ratings of a block that are not complete yet.
-    private var partial: (chunk: CoordinatorMessage.RatingsChunk, payloads: [Payload])?
+    private var ratings = WorkerRatings()
     /// Told to solve and not handed to the solver yet.
     private var waiting: Deque<Task> = []
     /// In the solver's hands, in order.
@@ -111,7 +118,8 @@ public struct Worker {
 
     private var hello: WorkerMessage.Hello {
         WorkerMessage.Hello(
-            name: settings.name, threads: settings.threads, kernelLevels: settings.kernelLevels, credit: Limits.credit)
+            name: settings.name, threads: settings.threads, kernelLevels: settings.kernelLevels, credit: Limits.credit,
+            memoryLimit: settings.memoryLimit)
     }
 
     /// Takes in a message.
@@ -133,7 +141,8 @@ public struct Worker {
         if case .welcome = parcel.message {} else { receivedCount &+= 1 }
         switch parcel.message {
         // Nobody who keeps to the protocol sends these before this worker is ready.
-        case .ratings where mapsStore == nil, .factors where mapsStore == nil, .solve where mapsStore == nil:
+        case .ratings where mapsStore == nil, .factors where mapsStore == nil, .solve where mapsStore == nil,
+            .release where mapsStore == nil:
             drop(.malformed)
         default: handle(parcel, now)
         }
@@ -160,11 +169,40 @@ public struct Worker {
     }
 
     /// Takes in that the job's memory is ready.
-    public mutating func prepared(mapsStore: Bool, now: Duration) -> [Action] {
+    /// - Parameter cached: blocks whose ratings are on disk.
+    public mutating func prepared(
+        mapsStore: Bool, cached: BySide<[Int]> = BySide(user: [], item: []), now: Duration
+    ) -> [Action] {
         defer { actions = [] }
         if isOver { return [] }
         self.mapsStore = mapsStore
+        // Before the coordinator gives out blocks.
+        for side in Side.allCases where !cached[side].isEmpty {
+            ratings.noteCached(side, cached[side])
+            say(.cached(side, blocks: cached[side]), now)
+        }
         say(.ready(mapsStore: mapsStore), now)
+        return actions
+    }
+
+    /// Takes in that a block's ratings are on disk now.
+    public mutating func ratingsSaved(_ side: Side, block: Int, now: Duration) -> [Action] {
+        defer { actions = [] }
+        if isOver { return [] }
+        ratings.noteCached(side, [block])
+        say(.cached(side, blocks: [block]), now)
+        return actions
+    }
+
+    /// Takes in a block's ratings from disk.
+    /// - Parameter payload: nil when what is there is not what was saved.
+    public mutating func ratingsLoaded(_ side: Side, block: Int, _ payload: Payload?, now: Duration) -> [Action] {
+        defer { actions = [] }
+        if isOver { return [] }
+        if let payload = ratings.endLoading(side, block, payload), !take(payload, side, block) {
+            ratings.forgetCached(side, block)
+        }
+        handOver(now)
         return actions
     }
 
@@ -213,7 +251,7 @@ public struct Worker {
         switch parcel.message {
         case .heartbeat(let sent):
             if job != nil, sent &+ 1 != receivedCount { rejoin("a message of the coordinator was lost") }
-        case .welcome(let job, let sent): join(job, parcel.envelope, sent)
+        case .welcome(let job, let sent): join(job, parcel.envelope, sent, now)
         case .refused(.unfit, let reason): end(.refused(reason: reason))
         case .refused(.rejoin, let reason): rejoin(reason)
         case .finish(let finish, let reason):
@@ -224,18 +262,36 @@ public struct Worker {
         case .solve(let halfStep, let block):
             guard let job, block < job.plan[halfStep.side].count else { return drop(.malformed) }
             let task = Task(halfStep: halfStep, block: block)
-            if !waiting.contains(task), !solving.contains(task) { waiting.append(task) }
+            if !waiting.contains(task), !solving.contains(task) {
+                waiting.append(task)
+                fetch(halfStep.side, block)
+            }
             handOver(now)
+        case .release(let side, let blocks):
+            ratings.release(side, blocks)
+            actions.append(.releaseRatings(side, blocks: blocks))
         }
     }
 
-    private mutating func join(_ job: JobDescription, _ envelope: Envelope, _ sent: UInt64) {
+    private mutating func join(_ job: JobDescription, _ envelope: Envelope, _ sent: UInt64, _ now: Duration) {
         guard self.job == nil else { return drop(.stale) }
         self.job = job
         receivedCount = sent
         self.envelope = envelope
         versions = job.plan.map { BlockVersions(count: $0.count) }
+        if let limit = settings.memoryLimit {
+            // The coordinator, which knows the ratings too, has the last word; this is for one that does not care.
+            let need = job.memoryNeed(threads: settings.threads)
+            if let defect = need.defect(ofLimit: limit) { return fail(defect, now) }
+            ratings.room = limit.bytes - need.total
+        }
         actions.append(.prepare(job))
+    }
+
+    /// Leaves, because of memory that cannot be had.
+    private mutating func fail(_ what: String, _ now: Duration) {
+        say(.goodbye(reason: what), now)
+        end(.failed(Failure(.system, "cannot take part in the job: \(what)")))
     }
 
     private mutating func rejoin(_ reason: String) {
@@ -269,31 +325,38 @@ public struct Worker {
     private mutating func take(_ chunk: CoordinatorMessage.RatingsChunk, _ payload: Payload?, _ now: Duration) {
         defer { giveCredit(now) }
         guard let job, let payload, chunk.block < job.plan[chunk.side].count else { return drop(.malformed) }
-        guard !held[chunk.side].contains(chunk.block) else { return drop(.stale) }
-        if chunk.offset == 0 { partial = (chunk, []) }
-        guard let (first, payloads) = partial, first.side == chunk.side, first.block == chunk.block,
-            first.totalByteCount == chunk.totalByteCount,
-            payloads.reduce(0, { $0 + $1.bytes.count }) == chunk.offset,
-            payload.bytes.count <= chunk.totalByteCount - chunk.offset
-        else {
-            // A chunk before this one was lost; the block is asked for again when it is to be solved.
-            partial = nil
-            return drop(.malformed)
+        switch ratings.take(chunk, payload) {
+        case .incomplete: return
+        case .stale: drop(.stale)
+        case .malformed: drop(.malformed)
+        case .noRoom(let what): fail(what, now)
+        case .whole(let payload):
+            if take(payload, chunk.side, chunk.block), settings.cachesRatings {
+                actions.append(.saveRatings(chunk.side, block: chunk.block, payload))
+            }
+            handOver(now)
         }
-        partial!.payloads.append(payload)
-        guard chunk.offset + payload.bytes.count == chunk.totalByteCount else { return }
-        let chunks = partial!.payloads
-        partial = nil
+    }
+
+    /// Checks and installs the ratings of a block.
+    /// - Returns: whether they are sound.
+    private mutating func take(_ payload: Payload, _ side: Side, _ block: Int) -> Bool {
+        guard let job else { return false }
         do {
-            let block = try RatingsBlock(
-                Payload(joining: chunks), rowCount: job.plan[chunk.side].rows(chunk.block).count,
-                columnCount: job.plan[chunk.side.other].rowCount)
-            held[chunk.side].insert(chunk.block)
-            actions.append(.installRatings(chunk.side, block: chunk.block, block))
+            let sound = try RatingsBlock(
+                payload, rowCount: job.plan[side].rows(block).count, columnCount: job.plan[side.other].rowCount)
+            ratings.hold(side, block, byteCount: payload.bytes.count)
+            actions.append(.installRatings(side, block: block, sound))
+            return true
         } catch {
             drop(.malformed)
+            return false
         }
-        handOver(now)
+    }
+
+    /// Has the ratings of a block fetched from disk, if they are there and not here.
+    private mutating func fetch(_ side: Side, _ block: Int) {
+        if ratings.beginLoading(side, block) { actions.append(.loadRatings(side, block: block)) }
     }
 
     // MARK: Factors
@@ -364,6 +427,9 @@ public struct Worker {
             }
             // The solver may still be busy with blocks of an older half-step, whose place these factors took.
             guard solving.allSatisfy({ $0.halfStep == task.halfStep }) else { return }
+            // Released since it was fetched, it may still be on disk.
+            fetch(solved, task.block)
+            if ratings.isLoading(solved, task.block) { return }
             let needs = needs(of: task, solved, fixed)
             guard needs.isEmpty else {
                 if lastNeed == nil || now - lastNeed! >= Self.needInterval {
@@ -380,7 +446,9 @@ public struct Worker {
 
     private func needs(of task: Task, _ solved: Side, _ fixed: Side) -> [WorkerMessage.Need] {
         var needs: [WorkerMessage.Need] = []
-        if mapsStore == false, !held[solved].contains(task.block) { needs.append(.ratings(solved, block: task.block)) }
+        if mapsStore == false, !ratings.contains(solved, task.block) {
+            needs.append(.ratings(solved, block: task.block))
+        }
         if versions[solved][task.block] < task.halfStep.priorVersion {
             needs.append(.factors(solved, block: task.block))
         }

@@ -39,7 +39,11 @@ struct WorkerLedger {
     /// Until it has the factors of both sides as they were when it joined, it is not told to solve.
     private var isCatchingUp = true
     /// Blocks whose ratings it has been sent.
-    private var ratingsSent: BySide<Set<Int>> = BySide(user: [], item: [])
+    private var held = HeldRatings()
+    /// Blocks whose ratings it can fetch from its disk.
+    private var cached: BySide<Set<Int>> = BySide(user: [], item: [])
+    /// Bytes that it has for ratings; nil when it has set no limit.
+    var ratingsRoom: Int?
     /// The block whose ratings are on their way, and how far they are.
     private var transfer: (side: Side, block: Int, payload: Payload, offset: Int)?
 
@@ -73,9 +77,13 @@ struct WorkerLedger {
 
     // MARK: Ratings
 
+    /// Notes that it has the ratings of these blocks on disk.
+    mutating func noteCached(_ side: Side, _ blocks: [Int]) { cached[side].formUnion(blocks) }
+
     /// Forgets that a block's ratings were sent, because they did not arrive well, and that it was to be solved.
     mutating func resendRatings(_ side: Side, _ block: Int, during halfStep: HalfStep?) {
-        ratingsSent[side].remove(block)
+        held.remove(side) { $0 == block }
+        cached[side].remove(block)
         guard side == halfStep?.side else { return }
         guard let index = assigned.firstIndex(of: block), index < toldCount else { return }
         assigned.remove(at: index)
@@ -104,7 +112,13 @@ struct WorkerLedger {
         isCatchingUp = false
         if toldCount < assigned.count {
             let block = assigned[toldCount]
-            if mapsStore || (transfer == nil && ratingsSent[solved].contains(block)) {
+            if !mapsStore, cached[solved].contains(block), !held.contains(solved, block) {
+                // It will be fetched when the word to solve it comes.
+                let byteCount = data.encodedByteCount(solved, block)
+                if let released = makeRoom(for: byteCount, solved) { return released }
+                held.insert(solved, block, byteCount: byteCount)
+            }
+            if mapsStore || held.contains(solved, block) {
                 toldCount += 1
                 return (.solve(halfStep, block: block), nil)
             }
@@ -126,13 +140,14 @@ struct WorkerLedger {
 
     private mutating func nextRatings(_ side: Side, _ block: Int, _ data: JobData) -> (CoordinatorMessage, Payload?) {
         if transfer == nil || transfer!.side != side || transfer!.block != block {
+            if let released = makeRoom(for: data.encodedByteCount(side, block), side) { return released }
             // A transfer that is broken off, because its block went to another worker, begins anew if need be.
             transfer = (side, block, data.block(side, block).encoded(), 0)
         }
         let (_, _, payload, offset) = transfer!
         let end = min(offset + Limits.ratingsChunkByteCount, payload.bytes.count)
         if end == payload.bytes.count {
-            ratingsSent[side].insert(block)
+            held.insert(side, block, byteCount: payload.bytes.count)
             transfer = nil
         } else {
             transfer!.offset = end
@@ -141,6 +156,20 @@ struct WorkerLedger {
         let chunk = CoordinatorMessage.RatingsChunk(
             side: side, block: block, totalByteCount: payload.bytes.count, offset: offset)
         return (.ratings(chunk), payload.slice(offset..<end))
+    }
+
+    /// Releases ratings until `byteCount` more fit, but not those of the blocks that it is to solve.
+    private mutating func makeRoom(for byteCount: Int, _ solved: Side) -> (CoordinatorMessage, Payload?)? {
+        guard let ratingsRoom else { return nil }
+        let assigned = assigned
+        let released = held.makeRoom(for: byteCount, in: ratingsRoom) { $0 == solved && assigned.contains($1) }
+        return released.map { (.release($0.side, blocks: $0.blocks), nil) }
+    }
+
+    /// Releases the ratings of blocks that others solved last.
+    mutating func releaseMoved(_ side: Side, homes: [WorkerID?]) -> CoordinatorMessage? {
+        let moved = held.remove(side) { homes[$0] != nil && homes[$0] != id }
+        return moved.isEmpty ? nil : .release(side, blocks: moved)
     }
 
     /// A new half-step: nothing is assigned.

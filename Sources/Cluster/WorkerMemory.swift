@@ -53,6 +53,11 @@ public final class WorkerMemory: @unchecked Sendable {
         received[side][block] = ratings
     }
 
+    /// Gives up ratings that came with `installRatings`; a task that has them keeps them to its end.
+    public func releaseRatings(_ side: Side, blocks: [Int]) {
+        for block in blocks { received[side][block] = nil }
+    }
+
     public func installFactors(_ side: Side, block: Int, _ payload: Payload) {
         factors[side].setRows(job.plan[side].rows(block), from: payload.bytes.baseAddress!)
     }

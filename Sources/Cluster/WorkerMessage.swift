@@ -20,6 +20,8 @@ public enum WorkerMessage: WireMessage, Hashable {
     case solved(Solved)
     /// The block cannot be solved, here or anywhere.
     case failed(BlockFailure)
+    /// I have the ratings of these blocks on my disk.
+    case cached(Side, blocks: [Int])
     /// I am leaving, or have read that the job is over.
     case goodbye(reason: String)
 
@@ -31,12 +33,15 @@ public enum WorkerMessage: WireMessage, Hashable {
         public var kernelLevels: [String]
         /// Payloads that may be under way to this worker.
         public var credit: Int
+        /// The most memory that it may take; nil when it was given no limit.
+        public var memoryLimit: ByteSize?
 
-        public init(name: String, threads: Int, kernelLevels: [String], credit: Int) {
+        public init(name: String, threads: Int, kernelLevels: [String], credit: Int, memoryLimit: ByteSize? = nil) {
             self.name = name
             self.threads = threads
             self.kernelLevels = kernelLevels
             self.credit = credit
+            self.memoryLimit = memoryLimit
         }
     }
 
@@ -85,6 +90,7 @@ extension WorkerMessage {
         case .solved: 6
         case .failed: 7
         case .goodbye: 8
+        case .cached: 9
         }
     }
 
@@ -95,6 +101,7 @@ extension WorkerMessage {
             writer.integer(UInt32(hello.threads))
             writer.list(hello.kernelLevels) { writer, level in writer.text(level) }
             writer.integer(UInt32(hello.credit))
+            writer.integer(UInt64(hello.memoryLimit?.bytes ?? 0))
         case .ready(let mapsStore):
             writer.flag(mapsStore)
         case .credit(let count):
@@ -124,6 +131,8 @@ extension WorkerMessage {
             writer.text(failure.remedy)
         case .goodbye(let reason):
             writer.text(reason)
+        case .cached(let side, let blocks):
+            writer.blocks(side, blocks)
         }
     }
 
@@ -137,7 +146,8 @@ extension WorkerMessage {
                         try reader.text(atMost: Limits.kernelLevelByteCount)
                     },
                     // Credit comes back half of it at a time, so less would run dry.
-                    credit: try reader.count(UInt32.self, in: Limits.credit / 2...Limits.credit)))
+                    credit: try reader.count(UInt32.self, in: Limits.credit / 2...Limits.credit),
+                    memoryLimit: try reader.memoryLimit()))
         case 2: self = .ready(mapsStore: try reader.flag())
         case 3: self = .credit(try reader.count(UInt32.self, in: 1...Limits.credit))
         case 4: self = .heartbeat(progress: try reader.integer(), sent: try reader.integer())
@@ -163,6 +173,9 @@ extension WorkerMessage {
                     halfStep: try reader.halfStep(), block: try reader.count(UInt32.self, in: 0...Limits.blockCount),
                     what: try reader.text(), place: try reader.text(), remedy: try reader.text()))
         case 8: self = .goodbye(reason: try reader.text())
+        case 9:
+            let (side, blocks) = try reader.blocks()
+            self = .cached(side, blocks: blocks)
         default: throw WireError("unknown message type \(type)")
         }
     }
@@ -174,6 +187,12 @@ extension WireWriter {
     mutating func block(_ side: Side, _ block: Int) {
         self.side(side)
         integer(UInt32(block))
+    }
+
+    /// Blocks of one side.
+    mutating func blocks(_ side: Side, _ blocks: [Int]) {
+        self.side(side)
+        list(blocks) { writer, block in writer.integer(UInt32(block)) }
     }
 
     mutating func halfStep(_ halfStep: HalfStep) {
@@ -188,10 +207,26 @@ extension WireWriter {
 }
 
 extension WireReader {
+    mutating func blocks() throws(WireError) -> (Side, [Int]) {
+        let side = try side()
+        return (
+            side,
+            try list(atMost: Limits.blockCount) { reader throws(WireError) in
+                try reader.count(UInt32.self, in: 0...Limits.blockCount)
+            }
+        )
+    }
+
     mutating func side() throws(WireError) -> Side { try count(UInt8.self, in: 0...1) == 0 ? .user : .item }
 
     mutating func block() throws(WireError) -> (Side, Int) {
         (try side(), try count(UInt32.self, in: 0...Limits.blockCount))
+    }
+
+    /// Bytes; 0 for none.
+    fileprivate mutating func memoryLimit() throws(WireError) -> ByteSize? {
+        let bytes = try count(UInt64.self, in: 0...Int.max)
+        return bytes == 0 ? nil : ByteSize(bytes)
     }
 
     mutating func halfStep() throws(WireError) -> HalfStep {

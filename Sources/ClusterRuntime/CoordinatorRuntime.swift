@@ -102,21 +102,25 @@ public final class CoordinatorRuntime {
                 guard let frames = try socket.receive(maximumFrames: 3) else { break }
                 pending.append(contentsOf: take(frames, &machine))
                 if let outcome = try carryOut(&pending, &machine, observe) {
-                    return completion(outcome, machine)
+                    return completion(outcome, store, machine)
                 }
             }
             if let reason = stop.requested { pending.append(contentsOf: machine.stop(reason: reason, now: now)) }
             if now - lastTick >= Self.tickInterval {
                 lastTick = now
+                if let change = store.change() { pending.append(contentsOf: machine.abandon(change, now: now)) }
                 pending.append(contentsOf: machine.tick(now: now))
             }
-            if let outcome = try carryOut(&pending, &machine, observe) { return completion(outcome, machine) }
+            if let outcome = try carryOut(&pending, &machine, observe) { return completion(outcome, store, machine) }
             try socket.wait(milliseconds: 200, or: stop.waker)
         }
     }
 
-    private func completion(_ outcome: JobOutcome, _ machine: Coordinator) -> Completion {
-        Completion(
+    private func completion(_ outcome: JobOutcome, _ store: RatingStore, _ machine: Coordinator) -> Completion {
+        var outcome = outcome
+        // What was made of ratings that may have changed is no model.
+        if case .done = outcome, let change = store.change() { outcome = .failed(change) }
+        return Completion(
             outcome: outcome, kernelLevel: machine.kernelLevel, solver: machine.solver, dropped: machine.dropped)
     }
 

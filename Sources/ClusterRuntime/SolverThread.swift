@@ -7,6 +7,7 @@ import Dispatch
 import Failures
 import Foundation
 import LeastSquares
+import Ratings
 import Synchronization
 import Training
 import ZeroMQ
@@ -15,11 +16,15 @@ import ZeroMQ
 final class SolverThread: Sendable {
     /// What the thread did.
     enum Result: Sendable {
-        case prepared(WorkerMemory, mapsStore: Bool)
-        /// The memory cannot be had, or the kernels.
-        case unprepared(Failure)
+        /// With the store, if it is mapped, else with the blocks that are in the cache.
+        case prepared(WorkerMemory, store: RatingStore?, cached: BySide<[Int]>)
+        /// The memory cannot be had, or the kernels; or the mapped store was changed.
+        case unfit(Failure)
         case solved(HalfStep, block: Int, Payload, BlockSums)
         case failed(HalfStep, block: Int, Failure)
+        /// From the cache's queue: a block's ratings are on disk, or were fetched from there; nil if they are no use.
+        case saved(Side, block: Int)
+        case loaded(Side, block: Int, Payload?)
     }
 
     private struct Queue {
@@ -56,6 +61,12 @@ final class SolverThread: Sendable {
         }
     }
 
+    /// Adds a result that another thread has.
+    func report(_ result: Result) {
+        queue.withLock { $0.results.append(result) }
+        waker.wake()
+    }
+
     /// Ends the thread after the work it is doing; the rest is dropped.
     func close() {
         queue.withLock {
@@ -72,10 +83,7 @@ final class SolverThread: Sendable {
                 (queue.work.isEmpty ? nil : queue.work.removeFirst(), queue.isClosed)
             }
             if isClosed { return }
-            if let result = work?() {
-                queue.withLock { $0.results.append(result) }
-                waker.wake()
-            }
+            if let result = work?() { report(result) }
         }
     }
 }

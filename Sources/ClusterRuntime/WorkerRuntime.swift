@@ -28,11 +28,15 @@ public final class WorkerRuntime {
         public var parent: Int32?
         /// Whether to map the coordinator's store when it can be opened here.
         public var mayMapStore: Bool
+        /// The most memory that it may take, mapped files aside; nil for no limit.
+        public var memoryLimit: ByteSize?
+        /// Where to keep the ratings that it is sent, for when it is started again.
+        public var cache: RatingsCache?
 
         public init(
             coordinator: Endpoint, threads: Int, coordinatorTimeout: Duration, name: String,
             kernelLevels: [KernelLevel] = KernelLevel.available, parent: Int32? = nil,
-            mayMapStore: Bool = true
+            mayMapStore: Bool = true, memoryLimit: ByteSize? = nil, cache: RatingsCache? = nil
         ) {
             self.coordinator = coordinator
             self.threads = threads
@@ -41,6 +45,8 @@ public final class WorkerRuntime {
             self.kernelLevels = kernelLevels
             self.parent = parent
             self.mayMapStore = mayMapStore
+            self.memoryLimit = memoryLimit
+            self.cache = cache
         }
     }
 
@@ -48,6 +54,7 @@ public final class WorkerRuntime {
     private let context: Context
     private let stop: StopRequest
     private let logger: Logger
+    private let cacheQueue: CacheQueue?
     private var clock = AwakeClock()
 
     private static let tickInterval = Duration.milliseconds(100)
@@ -58,6 +65,7 @@ public final class WorkerRuntime {
         self.context = context
         self.stop = stop
         self.logger = logger
+        cacheQueue = options.cache.map { CacheQueue($0, hasMemoryLimit: options.memoryLimit != nil, logger: logger) }
     }
 
     private var now: Duration { clock.read() }
@@ -66,6 +74,7 @@ public final class WorkerRuntime {
     /// - Throws: a ``Failure`` of kind `unavailable` when the coordinator is not heard of for too long.
     public func run() throws(Failure) -> Worker.Ending {
         var lastHeard = now
+        defer { cacheQueue?.finish() }
         while true {
             let session = try Session(options: options, context: context, waker: stop.waker)
             defer { session.solver.close() }
@@ -125,11 +134,18 @@ public final class WorkerRuntime {
         _ result: SolverThread.Result, _ machine: inout Worker, _ session: Session
     ) throws(Failure) -> [Worker.Action] {
         switch result {
-        case .prepared(let memory, let mapsStore):
-            session.memory = memory
-            logger.info("took in the job", metadata: ["ratings": mapsStore ? "mapped" : "from the coordinator"])
-            return machine.prepared(mapsStore: mapsStore, now: now)
-        case .unprepared(let failure):
+        case .prepared(let memory, let store, let cached):
+            (session.memory, session.store) = (memory, store)
+            logger.info("took in the job", metadata: ["ratings": store != nil ? "mapped" : "from the coordinator"])
+            if cached.user.count + cached.item.count > 0 {
+                logger.info(
+                    "the cache has the ratings of \(cached.user.count) user and \(cached.item.count) item blocks")
+            }
+            return machine.prepared(mapsStore: store != nil, cached: cached, now: now)
+        case .saved(let side, let block): return machine.ratingsSaved(side, block: block, now: now)
+        case .loaded(let side, let block, let payload):
+            return machine.ratingsLoaded(side, block: block, payload, now: now)
+        case .unfit(let failure):
             // The coordinator hears why before this process ends.
             var farewell = Deque(machine.interrupt(reason: failure.description, now: now))
             _ = try carryOut(&farewell, &machine, session)
@@ -166,16 +182,28 @@ public final class WorkerRuntime {
             case .prepare(let job): prepare(job, session)
             case .installRatings(let side, let block, let ratings):
                 session.memory!.installRatings(side, block: block, ratings)
+            case .saveRatings(let side, let block, let payload):
+                let (job, solver) = (session.memory!.job, session.solver)
+                cacheQueue?.save(job, side, block, payload) { solver.report(.saved(side, block: block)) }
+            case .loadRatings(let side, let block):
+                let (job, solver) = (session.memory!.job, session.solver)
+                cacheQueue?.load(job, side, block) { solver.report(.loaded(side, block: block, $0)) }
+            case .releaseRatings(let side, let blocks): session.memory!.releaseRatings(side, blocks: blocks)
             case .installFactors(let side, let block, let payload):
                 session.memory!.installFactors(side, block: block, payload)
             case .solve(let halfStep, let block):
-                let memory = session.memory!
+                let (memory, store) = (session.memory!, session.store)
                 let task = memory.task(halfStep, block: block)
                 session.solver.submit {
+                    // Before, because what was cut off must not be touched; after, because what was changed meanwhile
+                    // must not count.
+                    if let change = store?.change() { return .unfit(change) }
                     do throws(Failure) {
                         let (payload, sums) = try memory.solve(task)
+                        if let change = store?.change() { return .unfit(change) }
                         return .solved(halfStep, block: block, payload, sums)
                     } catch {
+                        if let change = store?.change() { return .unfit(change) }
                         return .failed(halfStep, block: block, error)
                     }
                 }
@@ -189,24 +217,45 @@ public final class WorkerRuntime {
     }
 
     private func prepare(_ job: JobDescription, _ session: Session) {
-        let (threads, mayMapStore) = (options.threads, options.mayMapStore)
+        let (threads, mayMapStore, cache, logger) = (options.threads, options.mayMapStore, options.cache, logger)
         session.solver.submit {
             do throws(Failure) {
-                let data = mayMapStore ? Self.mapStore(of: job) : nil
-                return .prepared(try WorkerMemory(job: job, threads: threads, data: data), mapsStore: data != nil)
+                try AddressSpace.require(job.memoryNeed(threads: threads), threads: threads)
+                let store = mayMapStore ? Self.mapStore(of: job, logger) : nil
+                let data = store.map { JobData(ratings: $0.ratings, holdout: $0.holdout, plan: job.plan) }
+                let cached = store == nil ? cache?.blocks(of: job) : nil
+                return .prepared(
+                    try WorkerMemory(job: job, threads: threads, data: data), store: store,
+                    cached: cached ?? BySide(user: [], item: []))
             } catch {
-                return .unprepared(error)
+                return .unfit(error)
             }
         }
     }
 
-    /// The job's ratings, when its store, with its fingerprint, can be opened here.
-    private static func mapStore(of job: JobDescription) -> JobData? {
-        guard !job.storePath.isEmpty, let store = try? RatingStore.open(job.storePath),
-            store.fingerprint == job.storeFingerprint, store.ratings.userCount == job.plan.user.rowCount,
-            store.ratings.itemCount == job.plan.item.rowCount
-        else { return nil }
-        return JobData(ratings: store.ratings, holdout: store.holdout, plan: job.plan)
+    /// The job's store, when one with its fingerprint can be opened here.
+    private static func mapStore(of job: JobDescription, _ logger: Logger) -> RatingStore? {
+        guard !job.storePath.isEmpty else { return nil }
+        do throws(Failure) {
+            let store = try RatingStore.open(job.storePath)
+            if store.fingerprint == job.storeFingerprint, store.ratings.userCount == job.plan.user.rowCount,
+                store.ratings.itemCount == job.plan.item.rowCount
+            {
+                return store
+            }
+            logger.warning(
+                """
+                \(job.storePath): this store is not the one of the job, or was replaced since the job began (its \
+                fingerprint is \(store.fingerprint) and not \(job.storeFingerprint)); the coordinator sends its \
+                ratings instead
+                """)
+        } catch where error.kind == .noInput {
+            // As on any other host.
+            logger.info("the store cannot be opened here, so the coordinator sends its ratings: \(error)")
+        } catch {
+            logger.warning("the coordinator sends its ratings, for the store here cannot be used: \(error)")
+        }
+        return nil
     }
 }
 
@@ -216,6 +265,8 @@ private final class Session {
     let solver: SolverThread
     let settings: WorkerSettings
     var memory: WorkerMemory?
+    /// The store, when it is mapped.
+    var store: RatingStore?
 
     init(options: WorkerRuntime.Options, context: Context, waker: Waker) throws(Failure) {
         socket = try Socket(.dealer, in: context)
@@ -229,6 +280,7 @@ private final class Session {
         try socket.connect(options.coordinator.description)
         solver = SolverThread(waker: waker)
         settings = WorkerSettings(
-            name: options.name, threads: options.threads, kernelLevels: options.kernelLevels.map(\.rawValue))
+            name: options.name, threads: options.threads, kernelLevels: options.kernelLevels.map(\.rawValue),
+            memoryLimit: options.memoryLimit, cachesRatings: options.cache != nil)
     }
 }

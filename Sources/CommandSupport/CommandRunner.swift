@@ -9,6 +9,7 @@ import Foundation
 public func runCommand<Root: ParsableCommand>(_ root: Root.Type) async {
     // A file that reaches `ulimit -f` is then an error with a remedy, cleaned up after, and not the end of the process.
     signal(SIGXFSZ, SIG_IGN)
+    BusErrors.install()
     do {
         var command = try root.parseAsRoot()
         if var command = command as? any AsyncParsableCommand {

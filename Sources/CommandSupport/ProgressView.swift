@@ -39,6 +39,22 @@ public final class ProgressView {
             log(.info, "worker \(name) joined: \(threads) threads, \(source); \(workers) workers")
         case .workerWaits(let name, let workers, let needed):
             log(.info, "worker \(name) is here: \(workers) of the \(needed) with which the job begins")
+        case .jobBegan(let need, let ratings, let workers):
+            let rest = ByteSize(need.traffic + MemoryNeed.process)
+            log(
+                .info,
+                """
+                each worker needs about \(ByteSize(need.total)): factors \(ByteSize(need.factors)), \
+                workspaces \(ByteSize(need.workspaces)), messages and the program \(rest); \
+                one that does not map the store also \(ratings) for its ratings, if \(workers) share them
+                """)
+        case .workerIsShortOfMemory(let name, let room, let share):
+            log(
+                .warning,
+                """
+                worker \(name) has room for \(room) of the \(share) of ratings that are its share, so it is sent some \
+                again in every sweep; to avoid that, raise its --memory-limit or start more workers
+                """)
         case .workerLeft(let name, let reason, let workers):
             log(.warning, "worker \(name) left: \(reason); its blocks go to others; \(workers) workers remain")
         case .workerRefused(let name, let reason): log(.warning, "worker \(name) refused: \(reason)")

@@ -41,7 +41,7 @@ public final class FactorMatrix: @unchecked Sendable {
     }
 
     /// The floats from one row to the next at rank `rank`, or nil when that overflows.
-    static func stride(forRank rank: Int) -> Int? {
+    package static func stride(forRank rank: Int) -> Int? {
         let lanes = MF_LANES
         let (sum, overflow) = rank.addingReportingOverflow(lanes - 1)
         return overflow ? nil : sum / lanes * lanes

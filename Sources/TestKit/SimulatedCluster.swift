@@ -26,10 +26,17 @@ public struct SimulatedCluster {
         public var slowReaders: Int
         /// One in so many messages, either way, is damaged on the way; nil for none.
         public var damagesOneIn: Int?
+        /// The memory limit of each worker.
+        public var memoryLimit: ByteSize?
+        /// Whether workers may map the store; each draws if it does.
+        public var mayMapStore: Bool
+        /// What is on the disk that all workers share, when they keep ratings on one; nil when they do not.
+        public var disk: SimulatedDisk?
 
         public init(
             configuration: JobConfiguration, data: JobData, seed: UInt64, workers: Int, threads: Int = 1,
-            crashes: Int = 0, replacesCrashed: Bool = false, slowReaders: Int = 0, damagesOneIn: Int? = nil
+            crashes: Int = 0, replacesCrashed: Bool = false, slowReaders: Int = 0, damagesOneIn: Int? = nil,
+            memoryLimit: ByteSize? = nil, mayMapStore: Bool = true, disk: SimulatedDisk? = nil
         ) {
             self.configuration = configuration
             self.data = data
@@ -40,6 +47,9 @@ public struct SimulatedCluster {
             self.replacesCrashed = replacesCrashed
             self.slowReaders = slowReaders
             self.damagesOneIn = damagesOneIn
+            self.memoryLimit = memoryLimit
+            self.mayMapStore = mayMapStore
+            self.disk = disk
         }
     }
 
@@ -53,6 +63,16 @@ public struct SimulatedCluster {
         public var damaged = 0
         /// Most payloads that were under way to one worker.
         public var mostPayloadsUnderWay = 0
+        /// Bytes of ratings that were sent to workers.
+        public var ratingsByteCount = 0
+        /// Most bytes of ratings that one worker kept.
+        public var mostRatingsKept = 0
+        /// Blocks whose ratings workers gave up.
+        public var released = 0
+        /// The disk in the end.
+        public var disk: SimulatedDisk?
+        /// What refused workers were told.
+        public var refusals: [String] = []
     }
 
     /// The simulation did not end.
@@ -88,8 +108,13 @@ public struct SimulatedCluster {
         var machine: Worker
         let mapsStore: Bool
         var memory: WorkerMemory?
+        /// Bytes of the ratings that it keeps, by block.
+        var kept: BySide<[Int: Int]> = BySide(user: [:], item: [:])
         var toPrepare: JobDescription?
         var tasks: [WorkerMemory.Task] = []
+        /// Blocks that are to be saved, and to be loaded.
+        var toSave: [(side: Side, block: Int, payload: Payload)] = []
+        var toLoad: [(side: Side, block: Int)] = []
         var inbox: [Letter] = []
         var outbox: [Letter] = []
     }
@@ -104,6 +129,7 @@ public struct SimulatedCluster {
     private var nextID: UInt8 = 1
     private var result = Result(outcome: .stopped(reason: ""))
     private var hasEnded = false
+    private var disk: SimulatedDisk?
     /// Blocks whose results the coordinator has taken.
     private var solvedCount = 0
 
@@ -115,6 +141,7 @@ public struct SimulatedCluster {
 
     private init(_ scenario: Scenario) {
         self.scenario = scenario
+        disk = scenario.disk
         generator = SeededGenerator(seed: scenario.seed)
         coordinator = Coordinator(
             configuration: scenario.configuration,
@@ -126,11 +153,12 @@ public struct SimulatedCluster {
 
     private mutating func join() {
         let settings = WorkerSettings(
-            name: "worker \(nextID)", threads: scenario.threads, kernelLevels: KernelLevel.available.map(\.rawValue))
+            name: "worker \(nextID)", threads: scenario.threads, kernelLevels: KernelLevel.available.map(\.rawValue),
+            memoryLimit: scenario.memoryLimit, cachesRatings: scenario.disk != nil)
         members.append(
             Member(
                 id: WorkerID([nextID]), machine: Worker(settings: settings, now: now),
-                mapsStore: Bool.random(using: &generator)))
+                mapsStore: Bool.random(using: &generator) && scenario.mayMapStore))
         nextID += 1
     }
 
@@ -150,6 +178,7 @@ public struct SimulatedCluster {
             perform(coordinator.tick(now: now))
             for index in members.indices.reversed() { try perform(members[index].machine.tick(now: now), by: index) }
         }
+        result.disk = disk
         return result
     }
 
@@ -173,6 +202,8 @@ public struct SimulatedCluster {
             if !member.inbox.isEmpty, reads { choices.append { try $0.deliverToWorker(index) } }
             if !member.outbox.isEmpty { choices.append { $0.deliverToCoordinator(index) } }
             if member.toPrepare != nil { choices.append { try $0.prepare(index) } }
+            if !member.toSave.isEmpty { choices.append { try $0.save(index) } }
+            if !member.toLoad.isEmpty { choices.append { try $0.load(index) } }
             if !member.tasks.isEmpty { choices.append { try $0.solve(index) } }
         }
         guard let choice = choices.randomElement(using: &generator) else { return false }
@@ -216,7 +247,22 @@ public struct SimulatedCluster {
         let mapsStore = members[index].mapsStore
         members[index].memory = try WorkerMemory(
             job: job, threads: scenario.threads, data: mapsStore ? scenario.data : nil)
-        try perform(members[index].machine.prepared(mapsStore: mapsStore, now: now), by: index)
+        let cached = mapsStore ? nil : disk.map { $0.blocks.map { $0.keys.sorted() } }
+        try perform(
+            members[index].machine.prepared(
+                mapsStore: mapsStore, cached: cached ?? BySide(user: [], item: []), now: now), by: index)
+    }
+
+    private mutating func save(_ index: Int) throws {
+        let (side, block, payload) = members[index].toSave.removeFirst()
+        disk?.blocks[side][block] = payload
+        try perform(members[index].machine.ratingsSaved(side, block: block, now: now), by: index)
+    }
+
+    private mutating func load(_ index: Int) throws {
+        let (side, block) = members[index].toLoad.removeFirst()
+        try perform(
+            members[index].machine.ratingsLoaded(side, block: block, disk?.blocks[side][block], now: now), by: index)
     }
 
     private mutating func solve(_ index: Int) throws {
@@ -245,6 +291,7 @@ public struct SimulatedCluster {
                 result.withdrawnExtrapolations += 1
                 result.objectives.removeLast()
             case .report(.halfStepProgressed): solvedCount += 1
+            case .report(.workerRefused(_, let reason)): result.refusals.append(reason)
             case .report: break
             case .end(let outcome):
                 result.outcome = outcome
@@ -254,6 +301,7 @@ public struct SimulatedCluster {
                 guard let index = members.firstIndex(where: { $0.id == id }) else { continue }
                 members[index].inbox.append(
                     Letter(Parcel(message, payload: payload, envelope: coordinator.envelope)))
+                if case .ratings = message { result.ratingsByteCount += payload?.bytes.count ?? 0 }
                 let underWay = members[index].inbox.count { $0.payload != nil }
                 result.mostPayloadsUnderWay = max(result.mostPayloadsUnderWay, underWay)
             }
@@ -269,6 +317,17 @@ public struct SimulatedCluster {
             case .prepare(let job): members[index].toPrepare = job
             case .installRatings(let side, let block, let ratings):
                 members[index].memory!.installRatings(side, block: block, ratings)
+                members[index].kept[side][block] = scenario.data.encodedByteCount(side, block)
+                let kept = members[index].kept
+                result.mostRatingsKept = max(
+                    result.mostRatingsKept, kept.user.values.reduce(0, +) + kept.item.values.reduce(0, +))
+            case .saveRatings(let side, let block, let payload): members[index].toSave.append((side, block, payload))
+            case .loadRatings(let side, let block): members[index].toLoad.append((side, block))
+            case .releaseRatings(let side, let blocks):
+                members[index].memory!.releaseRatings(side, blocks: blocks)
+                for block in blocks where members[index].kept[side].removeValue(forKey: block) != nil {
+                    result.released += 1
+                }
             case .installFactors(let side, let block, let payload):
                 members[index].memory!.installFactors(side, block: block, payload)
             case .solve(let halfStep, let block):
@@ -281,9 +340,18 @@ public struct SimulatedCluster {
                 // Refused or finished; the job's end is the coordinator's to tell.
                 members[index].inbox = []
                 members[index].tasks = []
+                members[index].toSave = []
+                members[index].toLoad = []
             }
         }
     }
+}
+
+/// Ratings of blocks on a disk.
+public struct SimulatedDisk: Sendable {
+    public var blocks: BySide<[Int: Payload]> = BySide(user: [:], item: [:])
+
+    public init() {}
 }
 
 extension JobData {

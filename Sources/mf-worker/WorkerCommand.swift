@@ -37,6 +37,18 @@ struct WorkerCommand: AsyncParsableCommand {
     @Flag(inversion: .prefixedNo, help: "Map the coordinator's store where it can be opened here.")
     var mapStore = true
 
+    @Option(
+        help: ArgumentHelp(
+            "The most memory to take, mapped files aside, such as 512M or 2G; a job that needs more is not joined.",
+            valueName: "size"))
+    var memoryLimit: ByteSize?
+
+    @Option(
+        help: ArgumentHelp(
+            "Keep the ratings that are sent in this folder, for when the worker is started again. It only grows.",
+            valueName: "dir"))
+    var cache: String?
+
     @OptionGroup var kernels: KernelOptions
 
     @OptionGroup var logging: LoggingOptions
@@ -54,7 +66,8 @@ struct WorkerCommand: AsyncParsableCommand {
             coordinatorTimeout: .seconds(coordinatorTimeout),
             name: "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)",
             kernelLevels: try kernels.level().map { level in [try Kernels(level: level).level] } ?? KernelLevel.available,
-            parent: endWithParent, mayMapStore: mapStore)
+            parent: endWithParent, mayMapStore: mapStore, memoryLimit: memoryLimit,
+            cache: try cache.map { path throws(Failure) in try RatingsCache(path: path) })
         logger.info("connecting to \(options.coordinator)")
         let ending = try await onDedicatedThread(named: "worker") { () throws(Failure) in
             try Context.use { context throws(Failure) in
@@ -64,9 +77,8 @@ struct WorkerCommand: AsyncParsableCommand {
         switch ending {
         case .finished(_, let reason): logger.info("the job is over: \(reason)")
         case .refused(let reason):
-            throw Failure(
-                .unavailable, "the coordinator refused this worker: \(reason)", at: coordinator,
-                remedy: "where hosts differ, start the coordinator with --kernels and a level that all have")
+            throw Failure(.unavailable, "the coordinator refused this worker: \(reason)", at: coordinator)
+        case .failed(let failure): throw failure
         case .interrupted:
             throw ExitCode(SignalTrap.exitCode(of: trap.received ?? SIGTERM))
         }

@@ -16,6 +16,7 @@ import Training
 
     private static let workerMessages: [WorkerMessage] = [
         .hello(.init(name: "höst:1", threads: 3, kernelLevels: ["portable", "unheard-of"], credit: 8)),
+        .hello(.init(name: "", threads: 1, kernelLevels: [], credit: 4, memoryLimit: ByteSize(2 << 30))),
         .ready(mapsStore: true), .credit(4), .heartbeat(progress: 9, sent: 12), .need(.ratings(.item, block: 3)),
         .need(.factors(.user, block: 0)),
         .solved(
@@ -24,7 +25,7 @@ import Training
                 sums: BlockSums(
                     squaredError: 1.5, penalty: 2.5, holdoutSquaredError: 0.25, ratingCount: 10, holdoutCount: 1))),
         .failed(.init(halfStep: halfStep, block: 1, what: "what", place: "place", remedy: "remedy")),
-        .goodbye(reason: "SIGTERM"),
+        .goodbye(reason: "SIGTERM"), .cached(.user, blocks: [0, 9]), .cached(.item, blocks: []),
     ]
 
     private static let coordinatorMessages: [CoordinatorMessage] = [
@@ -36,6 +37,7 @@ import Training
         .refused(.rejoin, reason: "late"), .refused(.unfit, reason: "no"), .heartbeat(sent: 3),
         .ratings(.init(side: .item, block: 4, totalByteCount: 100, offset: 50)),
         .factors(.user, block: 7, version: 2), .solve(halfStep, block: 6), .finish(.done, reason: "done"),
+        .release(.item, blocks: [3, 0, 7]), .release(.user, blocks: []),
     ]
 
     private func reread<Message: WireMessage & Equatable>(_ message: Message, payload: Payload? = nil) throws -> Message {
@@ -87,8 +89,8 @@ import Training
         var generator = SeededGenerator(seed: 77)
         var readCount = 0
         for _ in 0..<20_000 {
-            var header = Array("SWMF".utf8) + [1, 0]
-            let type: UInt16 = .random(in: Bool.random(using: &generator) ? 0...9 : 100...108, using: &generator)
+            var header = Array("SWMF".utf8) + [UInt8(Limits.protocolVersion), 0]
+            let type: UInt16 = .random(in: Bool.random(using: &generator) ? 0...11 : 100...110, using: &generator)
             header += [UInt8(type & 0xFF), UInt8(type >> 8)]
             header += [UInt8](repeating: 0, count: 16)
             let length = Int.random(in: 0...80, using: &generator)

@@ -1,0 +1,94 @@
+// Why: a job that ends for want of memory after an hour should not have begun. What a worker needs is known before,
+// from the shape of the job alone:
+//
+//     factors      rows of both sides x d rounded up to 16 x 4 bytes, each side in pages of 2 MiB
+//     workspaces   a thread: a d x d matrix, a panel of 64 rows, what the longest row needs; eight parts of a long row
+//     traffic      payloads under way, as many as there are credits, and results on their way out
+//     process      the program itself
+//
+// and, unless it maps the store, ratings: at least those of the blocks that it has at a time, at best those of its
+// share of all blocks, which are then sent once. Mapped files are not counted: the system takes their pages back when
+// it must.
+
+import LeastSquares
+import Ratings
+import Training
+
+/// The memory that a worker needs, ratings aside, in bytes.
+public struct MemoryNeed: Sendable, Hashable {
+    public let factors: Int
+    public let workspaces: Int
+    public let traffic: Int
+
+    /// The program's data, threads and heaps, 2 MiB (`Pss_Anon`) in a worker without a job; what heaps keep of messages
+    /// that have gone; and what is on its way to the cache (`CacheQueue`).
+    public static let process = 24 << 20
+    /// Ratings of a panel that a kernel gathers at once (`MF_PANEL_ROWS`), and parts of a long row (`LongRow`).
+    private static let (panelRows, longRowParts) = (64, 8)
+    /// Floats for each rating of the longest row: its value and two errors, in memory that grows by doubling.
+    private static let floatsPerRating = 6
+    /// What a row's sums take.
+    private static let rowResultByteCount = 24
+    private static let hugePageByteCount = 2 << 20
+
+    /// - Parameters:
+    ///   - rowCounts: rows of each side.
+    ///   - rank: at most `JobConfiguration.maximumRank`.
+    ///   - longestRow: ratings of the row that has the most; 0 where that is not known; the need is then too low.
+    public init(rowCounts: BySide<Int>, rank: Int, threads: Int, longestRow: Int = 0) {
+        let stride = FactorMatrix.stride(forRank: rank) ?? rank
+        let floatByteCount = MemoryLayout<Float>.size
+        func matrix(_ rows: Int) -> Int { max(rows, 1) * stride * floatByteCount + Self.hugePageByteCount }
+        factors = matrix(rowCounts.user) + matrix(rowCounts.item)
+        let rowFloats = (stride + Self.panelRows + 4) * stride
+        let blockRows = min(
+            max(rowCounts.user, rowCounts.item), max(1, BlockPlan.maximumFactorByteCount / (rank * floatByteCount)))
+        workspaces =
+            (threads * (rowFloats + Self.floatsPerRating * longestRow) + Self.longRowParts * rowFloats) * floatByteCount
+            + blockRows * Self.rowResultByteCount
+        traffic = (Limits.credit + Limits.blocksInFlight) * Limits.payloadByteCount
+    }
+
+    /// All of it.
+    public var total: Int { Self.process + factors + workspaces + traffic }
+
+    /// What is wrong with a limit that is less than this and `ratings` bytes beside it; nil if it is enough.
+    public func defect(ofLimit limit: ByteSize, ratings: Int = 0) -> String? {
+        let needed = ByteSize(total + ratings)
+        guard limit.bytes < needed.bytes else { return nil }
+        let forRatings = ratings > 0 ? ", \(ByteSize(ratings)) of it for ratings" : ""
+        return """
+            it needs \(needed)\(forRatings), and its memory limit is \(limit): \
+            give mf-worker --memory-limit \(needed.optionText) or more, or lower the rank
+            """
+    }
+}
+
+/// The memory that the ratings of a job take in workers that do not map the store, in bytes.
+public struct RatingsNeed: Sendable, Hashable {
+    /// The blocks of both sides together.
+    public let total: Int
+    public let largestBlock: Int
+    /// Ratings of the row that has the most.
+    public let longestRow: Int
+
+    public init(_ data: JobData) {
+        var (total, largest, longest) = (0, 0, 0)
+        for side in Side.allCases {
+            for block in 0..<data.plan[side].count {
+                let byteCount = data.encodedByteCount(side, block)
+                total += byteCount
+                largest = max(largest, byteCount)
+            }
+            let offsets = data.rows(side).offsets
+            for row in 0..<data.plan[side].rowCount { longest = max(longest, Int(offsets[row + 1] - offsets[row])) }
+        }
+        (self.total, largestBlock, longestRow) = (total, largest, longest)
+    }
+
+    /// The least with which a worker can work that has `blocksInFlight` blocks at a time.
+    public func least(blocksInFlight: Int) -> Int { blocksInFlight * largestBlock }
+
+    /// What one of `workers` equal workers ends up with.
+    public func share(workers: Int) -> Int { min(total, total / max(workers, 1) + largestBlock) }
+}
