@@ -313,7 +313,7 @@ public struct Coordinator {
     /// What a worker needs beside ratings.
     private func memoryNeed(_ hello: WorkerMessage.Hello) -> MemoryNeed {
         MemoryNeed(
-            rowCounts: data.plan.map(\.rowCount), rank: job.rank, threads: hello.threads,
+            rowCounts: data.plan.map(\.rowCount), solver: job.solver, threads: hello.threads,
             longestRow: ratingsNeed.longestRow)
     }
 

@@ -34,7 +34,7 @@ public struct JobDescription: Sendable, Hashable {
 
     /// What a worker needs beside ratings, as far as this tells.
     public func memoryNeed(threads: Int) -> MemoryNeed {
-        MemoryNeed(rowCounts: plan.map(\.rowCount), rank: rank, threads: threads)
+        MemoryNeed(rowCounts: plan.map(\.rowCount), solver: solver, threads: threads)
     }
 
     /// Bytes of the factors of block `block` of `side`.

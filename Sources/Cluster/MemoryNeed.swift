@@ -1,8 +1,9 @@
 // Why: a job that ends for want of memory after an hour should not have begun. What a worker needs is known before,
 // from the shape of the job alone:
 //
-//     factors      rows of both sides x d rounded up to 16 x 4 bytes, each side in pages of 2 MiB
-//     workspaces   a thread: a d x d matrix, a panel of 64 rows, what the longest row needs; eight parts of a long row
+//     factors      rows of both sides x d rounded up to 16 x 4 bytes, each side in pages of 2 MiB; in bfloat16 precision
+//                  half as much again of the larger side
+//     workspaces   a preconditioner and what it is made of; a thread: a d x d matrix, a panel of 64 rows, what the longest row needs; eight parts of a long row
 //     traffic      payloads under way, as many as there are credits, and results on their way out
 //     process      the program itself
 //
@@ -33,18 +34,22 @@ public struct MemoryNeed: Sendable, Hashable {
 
     /// - Parameters:
     ///   - rowCounts: rows of each side.
-    ///   - rank: at most `JobConfiguration.maximumRank`.
+    ///   - solver: its rank at most `JobConfiguration.maximumRank`.
     ///   - longestRow: ratings of the row that has the most; 0 where that is not known; the need is then too low.
-    public init(rowCounts: BySide<Int>, rank: Int, threads: Int, longestRow: Int = 0) {
+    public init(rowCounts: BySide<Int>, solver: SolverConfiguration, threads: Int, longestRow: Int = 0) {
+        let rank = solver.rank
         let stride = FactorMatrix.stride(forRank: rank) ?? rank
         let floatByteCount = MemoryLayout<Float>.size
         func matrix(_ rows: Int) -> Int { max(rows, 1) * stride * floatByteCount + Self.hugePageByteCount }
-        factors = matrix(rowCounts.user) + matrix(rowCounts.item)
+        // Two factors a word, in groups of 32.
+        let roundedRow = (stride + 31) / 32 * 16 * MemoryLayout<UInt32>.size
+        let rounded = max(rowCounts.user, rowCounts.item, 1) * roundedRow + Self.hugePageByteCount
+        factors = matrix(rowCounts.user) + matrix(rowCounts.item) + (solver.precision == .bf16 ? rounded : 0)
         let rowFloats = (stride + Self.panelRows + 4) * stride
         let blockRows = min(
             max(rowCounts.user, rowCounts.item), max(1, BlockPlan.maximumFactorByteCount / (rank * floatByteCount)))
         workspaces =
-            (threads * (rowFloats + Self.floatsPerRating * longestRow) + Self.longRowParts * rowFloats) * floatByteCount
+            (threads * (rowFloats + Self.floatsPerRating * longestRow) + (Self.longRowParts + 2) * rowFloats) * floatByteCount
             + blockRows * Self.rowResultByteCount
         traffic = (Limits.credit + Limits.blocksInFlight) * Limits.payloadByteCount
     }

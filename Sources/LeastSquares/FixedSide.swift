@@ -4,7 +4,7 @@
 // The preconditioner. A row with n ratings has the matrix A = F'F + lambda_n I, and the more ratings it has, the nearer
 // F'F comes to n C, C being the mean of f f' over the fixed side. So (C + lambda_n / n I)^-1 is, but for a factor
 // that conjugate gradients do not see, nearly the inverse of A, whatever the row: one or two steps then do what
-// takes three without. A sample of 16 d rows is enough for C; low rows are rated most, and are drawn most.
+// takes three without. A sample of a few times d rows is enough for C; low rows are rated most, and are drawn most.
 
 import CKernels
 import Failures
@@ -89,7 +89,7 @@ final class FixedSide: @unchecked Sendable {
 
     private func estimateInverse(of factors: FactorMatrix) {
         let rank = configuration.rank
-        let count = min(16 * rank, factors.rowCount)
+        let count = min(max(4 * rank, min(16 * rank, 4096)), factors.rowCount)
         guard count > 0 else { return }
         let columns = (0..<count).map { sample in
             // Row t^3 of all, for evenly spread t.

@@ -13,7 +13,7 @@ import Training
 
     private static let data: JobData = {
         let (training, holdout) = SyntheticRatings.planted(users: 300, items: 200, ratings: 6000, seed: 11)
-        return JobData(ratings: training, holdout: holdout, rank: configuration.rank)
+        return JobData(ratings: training, holdout: holdout, rank: configuration.rank, minimumBlockCost: 2e7)
     }()
 
     private static let ratings = RatingsNeed(data)
@@ -50,7 +50,7 @@ import Training
     /// A worker with little memory fetches from disk what it had to release.
     @Test func whatWasReleasedIsFetchedFromDisk() throws {
         let need = MemoryNeed(
-            rowCounts: Self.data.plan.map(\.rowCount), rank: Self.configuration.rank, threads: 1,
+            rowCounts: Self.data.plan.map(\.rowCount), solver: Self.configuration.solverConfiguration(mean: 0), threads: 1,
             longestRow: Self.ratings.longestRow)
         let limit = ByteSize(need.total + Self.ratings.least(blocksInFlight: Limits.blocksInFlight))
         for disk in [Self.filled, SimulatedDisk()] {
@@ -84,7 +84,7 @@ import Training
         }
         let limited = seed % 2 == 0
         let need = MemoryNeed(
-            rowCounts: Self.data.plan.map(\.rowCount), rank: Self.configuration.rank, threads: 1,
+            rowCounts: Self.data.plan.map(\.rowCount), solver: Self.configuration.solverConfiguration(mean: 0), threads: 1,
             longestRow: Self.ratings.longestRow)
         let room = Self.ratings.least(blocksInFlight: Limits.blocksInFlight) + Self.ratings.total / 5
         let result = try Self.run(

@@ -13,13 +13,14 @@ import Training
 
     private static let data: JobData = {
         let (training, holdout) = SyntheticRatings.planted(users: 300, items: 200, ratings: 6000, seed: 11)
-        return JobData(ratings: training, holdout: holdout, rank: configuration.rank)
+        return JobData(ratings: training, holdout: holdout, rank: configuration.rank, minimumBlockCost: 2e7)
     }()
 
     private static let ratings = RatingsNeed(data)
 
     private static let need = MemoryNeed(
-        rowCounts: data.plan.map(\.rowCount), rank: configuration.rank, threads: 1, longestRow: ratings.longestRow)
+        rowCounts: data.plan.map(\.rowCount), solver: configuration.solverConfiguration(mean: 0), threads: 1,
+        longestRow: ratings.longestRow)
 
     private static func run(
         seed: UInt64, workers: Int, room: Int?, crashes: Int = 0, damagesOneIn: Int? = nil

@@ -10,20 +10,30 @@ import Training
 @Suite struct MemoryNeedTests {
     private static let netflix = BySide(user: 480_189, item: 17_770)
 
+    private static func need(
+        _ rank: Int, _ precision: Precision = .fp32, rows: BySide<Int> = netflix, threads: Int = 1, longestRow: Int = 0
+    ) -> MemoryNeed {
+        let job = JobConfiguration(rank: rank, precision: precision)
+        return MemoryNeed(
+            rowCounts: rows, solver: job.solverConfiguration(mean: 0), threads: threads, longestRow: longestRow)
+    }
+
     @Test func factorsAreRowsPaddedToSixteenFloats() {
-        func factors(_ rank: Int) -> Int { MemoryNeed(rowCounts: Self.netflix, rank: rank, threads: 1).factors }
+        func factors(_ rank: Int, _ precision: Precision = .fp32) -> Int { Self.need(rank, precision).factors }
         let rows = 480_189 + 17_770
         // And a page of 2 MiB a side, to begin at its boundary.
         #expect(factors(64) == rows * 64 * 4 + 4 << 20)
         #expect(factors(50) == factors(64))
         #expect(factors(65) == rows * 80 * 4 + 4 << 20)
+        // In bfloat16 the users once more, padded to 32.
+        #expect(factors(65, .bf16) == factors(65) + 480_189 * 96 * 2 + 2 << 20)
     }
 
     @Test func theNeedGrowsWithThreadsRankAndTheLongestRow() {
-        let need = MemoryNeed(rowCounts: Self.netflix, rank: 64, threads: 2, longestRow: 230_000)
-        #expect(need.total > MemoryNeed(rowCounts: Self.netflix, rank: 64, threads: 1, longestRow: 230_000).total)
-        #expect(need.total > MemoryNeed(rowCounts: Self.netflix, rank: 64, threads: 2).total)
-        #expect(need.total < MemoryNeed(rowCounts: Self.netflix, rank: 128, threads: 2, longestRow: 230_000).total)
+        let need = Self.need(64, threads: 2, longestRow: 230_000)
+        #expect(need.total > Self.need(64, longestRow: 230_000).total)
+        #expect(need.total > Self.need(64, threads: 2).total)
+        #expect(need.total < Self.need(128, threads: 2, longestRow: 230_000).total)
         // Factors are most of it.
         #expect((160 << 20..<190 << 20).contains(need.total), "\(need.total)")
     }
@@ -31,14 +41,14 @@ import Training
     /// What a peer may name at most does not overflow.
     @Test func theLargestJobCanBeCounted() {
         let rows = Int(UInt32.max)
-        let need = MemoryNeed(
-            rowCounts: BySide(user: rows, item: rows), rank: JobConfiguration.maximumRank, threads: Limits.threadCount,
+        let need = Self.need(
+            JobConfiguration.maximumRank, .bf16, rows: BySide(user: rows, item: rows), threads: Limits.threadCount,
             longestRow: rows)
         #expect(need.total > need.factors && need.factors > rows)
     }
 
     @Test func limitsAreComparedInWords() throws {
-        let need = MemoryNeed(rowCounts: Self.netflix, rank: 64, threads: 1)
+        let need = Self.need(64)
         #expect(need.defect(ofLimit: ByteSize(need.total)) == nil)
         let defect = try #require(need.defect(ofLimit: ByteSize(need.total - 1)))
         let needed = ByteSize(need.total)
@@ -50,7 +60,7 @@ import Training
     @Test func ratingsAreCountedAsTheyTravel() {
         let (training, holdout) = SyntheticRatings.planted(users: 300, items: 200, ratings: 6000, seed: 11)
         for holdout in [holdout, nil] {
-            let data = JobData(ratings: training, holdout: holdout, rank: 96)
+            let data = JobData(ratings: training, holdout: holdout, rank: 96, minimumBlockCost: 2e7)
             let blocks = [Side.user, .item].flatMap { side in
                 (0..<data.plan[side].count).map { data.block(side, $0).encoded().bytes.count }
             }

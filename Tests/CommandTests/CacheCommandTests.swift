@@ -6,7 +6,7 @@ import TestKit
 import Testing
 
 @Suite(.serialized) struct CacheCommandTests {
-    private static let job = ["--rank", "16", "--regularization", "0.05", "--sweeps", "2", "--tolerance", "0"]
+    private static let job = ["--rank", "128", "--regularization", "0.05", "--sweeps", "2", "--tolerance", "0"]
 
     private struct Run {
         var factors: [Data]
@@ -91,7 +91,7 @@ import Testing
         let (folder, reference) = try await makeStore()
         let run = try await train(folder, model: "model", cache: "cache") { worker in
             let process = try Process.run(
-                URL(fileURLWithPath: "/usr/bin/env"), arguments: ["prlimit", "--pid", "\(worker.pid)", "--fsize=65536"])
+                URL(fileURLWithPath: "/usr/bin/env"), arguments: ["prlimit", "--pid", "\(worker.pid)", "--fsize=1024"])
             process.waitUntilExit()
             try #require(process.terminationStatus == 0)
         }

@@ -16,7 +16,7 @@ import Training
         let training = try await Program.mf.start(
             [
                 "train", "--ratings", folder("store"), "--model", folder("model"), "--workers", "2", "--threads", "1",
-                "--rank", "\(rank)", "--sweeps", "4", "--tolerance", "0",
+                "--rank", "\(rank)", "--precision", "fp32", "--sweeps", "4", "--tolerance", "0",
             ])
         var peak = 0
         while kill(training.pid, 0) == 0 {
