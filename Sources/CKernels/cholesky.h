@@ -100,11 +100,12 @@ static ptrdiff_t factor(float *matrix, size_t stride, size_t rank, float ridge) 
     return -1;
 }
 
-/// Step 4 and the way back, with the factor in `matrix`.
-static void substitute(const float *matrix, size_t stride, float *right) {
-    for (size_t block = 0; block < stride; block += MF_LANES) {
+/// Step 4 and the way back, with the factor in `matrix`. `right` is zero before `first`, a multiple of MF_LANES.
+static void substitute(const float *matrix, size_t stride, size_t first, float *right) {
+    for (size_t block = first; block < stride; block += MF_LANES) {
         float y[MF_LANES] __attribute__((aligned(64)));
-        if (block > 0) add_rows(matrix + block, stride, right, block, -1, right + block);
+        if (block > first)
+            add_rows(matrix + first * stride + block, stride, right + first, block - first, -1, right + block);
         memcpy(y, right + block, sizeof y);
         memset(right + block, 0, sizeof y);
         add_rows(matrix + block * stride + block, stride, y, MF_LANES, 1, right + block);
@@ -121,7 +122,7 @@ static void substitute(const float *matrix, size_t stride, float *right) {
 
 static ptrdiff_t solve(float *matrix, size_t stride, size_t rank, float ridge, float *right) {
     const ptrdiff_t lost = factor(matrix, stride, rank, ridge);
-    if (lost < 0) substitute(matrix, stride, right);
+    if (lost < 0) substitute(matrix, stride, 0, right);
     return lost;
 }
 
@@ -131,7 +132,7 @@ static ptrdiff_t invert(float *matrix, size_t stride, size_t rank, float ridge, 
     memset(inverse, 0, stride * stride * sizeof(float));
     for (size_t i = 0; i < rank; i++) {
         inverse[i * stride + i] = 1;
-        substitute(matrix, stride, inverse + i * stride);
+        substitute(matrix, stride, i / MF_LANES * MF_LANES, inverse + i * stride);
     }
     return -1;
 }

@@ -59,7 +59,7 @@ public struct Coordinator {
     /// Who solved each block last.
     private var homes: BySide<[WorkerID?]>
     private var schedule: Schedule
-    private var userSeconds = 0.0
+    private var seconds = BySide(user: 0.0, item: 0.0)
     private var sweeps: [SweepRecord] = []
     private var actions: [Action] = []
 
@@ -461,15 +461,13 @@ public struct Coordinator {
         let seconds = (now - solving.began) / .seconds(1)
         actions.append(.report(.halfStepEnded(halfStep, objective: objective, seconds: seconds)))
         let step = schedule.next(after: halfStep, objective: objective.value)
-        guard halfStep.endsSweep else {
-            userSeconds += seconds
-            return take(step, now)
-        }
+        self.seconds[halfStep.side] += seconds
+        guard halfStep.endsSweep else { return take(step, now) }
         let record = SweepRecord(
             sweep: halfStep.sweep, objective: objective.value, trainRMSE: objective.trainRMSE,
-            validationRMSE: objective.validationRMSE, userSeconds: userSeconds, itemSeconds: seconds,
+            validationRMSE: objective.validationRMSE, userSeconds: self.seconds.user, itemSeconds: self.seconds.item,
             bytesSent: bytesSent, bytesReceived: bytesReceived, workers: workers.count)
-        (bytesSent, bytesReceived, userSeconds) = (0, 0, 0)
+        (bytesSent, bytesReceived, self.seconds) = (0, 0, BySide(user: 0, item: 0))
         if let last = sweeps.last, record.objective > last.objective * (1 + 1e-6) {
             actions.append(.report(.warning("the objective rose in sweep \(record.sweep): raise --regularization")))
         }

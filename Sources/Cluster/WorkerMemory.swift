@@ -18,8 +18,8 @@ public final class WorkerMemory: @unchecked Sendable {
     private let data: JobData?
     private let factors: BySide<FactorMatrix>
     private let solver: BlockSolver
-    /// The version of the fixed side that the solver has been given. Only touched on the solver's thread.
-    private var fixedVersion: Int?
+    /// What the solver has been given to hold fixed. Only touched on the solver's thread.
+    private var fixed: (side: Side, version: Int)?
     private var received: BySide<[Int: RatingsBlock]> = BySide(user: [:], item: [:])
 
     /// What the solver needs for one block.
@@ -47,6 +47,7 @@ public final class WorkerMemory: @unchecked Sendable {
         }
         solver = try BlockSolver(
             configuration: job.solver, kernels: Kernels(level: job.kernelLevel), threads: threads)
+        try solver.reserve(fixedRowCount: max(factors.user.rowCount, factors.item.rowCount))
     }
 
     public func installRatings(_ side: Side, block: Int, _ ratings: RatingsBlock) {
@@ -72,9 +73,10 @@ public final class WorkerMemory: @unchecked Sendable {
     /// - Returns: its new factors, compact, and its sums.
     public func solve(_ task: Task) throws(Failure) -> (Payload, BlockSums) {
         let side = task.halfStep.side
-        if fixedVersion != task.halfStep.fixedVersion {
-            try solver.fix(factors[side.other])
-            fixedVersion = task.halfStep.fixedVersion
+        let needed = (side: side.other, version: task.halfStep.fixedVersion)
+        if fixed.map({ $0 != needed }) ?? true {
+            try solver.fix(factors[needed.side])
+            fixed = needed
         }
         var sums = BlockSums.zero
         let payload = try Payload(byteCount: job.factorByteCount(side, task.block)) { bytes throws(Failure) in

@@ -25,11 +25,11 @@ public struct SolverOptions: ParsableArguments {
     @Option(
         help: """
             How rows meet the factors of the fixed side: as they are, or rounded to bfloat16, which is faster and on \
-            ratings as good. (default: bf16 with --solver auto, else fp32)
+            ratings as good. (default: bf16 with --solver auto above rank 16, else fp32)
             """)
     public var precision: Precision?
 
-    @Option(help: ArgumentHelp("Steps of conjugate gradients for the rows solved so.", valueName: "n"))
+    @Option(help: ArgumentHelp("Steps of conjugate gradients for the rows solved so; with auto one or two fewer for long ones.", valueName: "n"))
     public var cgSteps = JobConfiguration().conjugateGradientSteps
 
     public init() {}
@@ -40,7 +40,7 @@ public struct SolverOptions: ParsableArguments {
         configuration.regularization = regularization
         configuration.regularizationScaling = regularizationScaling
         configuration.solver = solver
-        configuration.precision = precision ?? .standard(for: solver)
+        configuration.precision = precision ?? .standard(for: solver, rank: rank)
         configuration.conjugateGradientSteps = cgSteps
     }
 }

@@ -41,6 +41,10 @@ public final class BlockSolver {
     /// The highest rank that can be solved; a d x d matrix of it takes 1 GiB a thread.
     public static let highestRank = 1 << 14
 
+    /// Takes the memory that fixed sides of up to `rowCount` rows need, so that ``fix(_:)`` does not have to.
+    /// - Throws: a ``Failure`` of kind `system` when there is none.
+    public func reserve(fixedRowCount rowCount: Int) throws(Failure) { try fixed.reserve(rowCount: rowCount) }
+
     /// Makes `factors` the fixed side of the blocks to come; to be called again when they have changed.
     /// - Precondition: their rank is the configuration's.
     /// - Throws: a ``Failure`` of kind `system` when there is no memory for their copy in bfloat16.

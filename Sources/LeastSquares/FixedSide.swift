@@ -4,7 +4,8 @@
 // The preconditioner. A row with n ratings has the matrix A = F'F + lambda_n I, and the more ratings it has, the nearer
 // F'F comes to n C, C being the mean of f f' over the fixed side. So (C + lambda_n / n I)^-1 is, but for a factor
 // that conjugate gradients do not see, nearly the inverse of A, whatever the row: one or two steps then do what
-// takes three without. A sample of a few times d rows is enough for C; low rows are rated most, and are drawn most.
+// takes three without. (Where lambda_n does not grow with n, it is that of a row with as many ratings as the sample.) A
+// sample of a few times d rows is enough for C; low rows are rated most, and are drawn most.
 
 import CKernels
 import Failures
@@ -26,6 +27,18 @@ final class FixedSide: @unchecked Sendable {
         self.configuration = configuration
         self.kernels = kernels
         self.stride = stride
+    }
+
+    /// Takes the memory for up to `rowCount` rows.
+    /// - Throws: a ``Failure`` of kind `system` when there is none.
+    func reserve(rowCount: Int) throws(Failure) {
+        // Half of what the factors take, whose size did not overflow, and a group.
+        let byteCount = max(rowCount, 1) * wordStride * MemoryLayout<UInt32>.stride
+        // The two sides take turns in the memory of the larger one.
+        guard configuration.precision == .bf16, words.map({ $0.byteCount < byteCount }) ?? true else { return }
+        words = nil
+        words = try PageMemory(
+            byteCount: byteCount, for: "\(rowCount) rows of \(configuration.rank) factors in bfloat16")
     }
 
     /// Takes what it needs of `factors`, with `threads` threads; again whenever they have changed.
@@ -66,14 +79,7 @@ final class FixedSide: @unchecked Sendable {
     private var wordStride: Int { (stride + 2 * MF_LANES - 1) / (2 * MF_LANES) * MF_LANES }
 
     private func round(_ factors: FactorMatrix, threads: Int) throws(Failure) {
-        // Half of what the factors take, whose size did not overflow, and a group.
-        let byteCount = max(factors.rowCount, 1) * wordStride * MemoryLayout<UInt32>.stride
-        // The two sides take turns in the memory of the larger one.
-        if words.map({ $0.byteCount < byteCount }) ?? true {
-            words = nil
-            words = try PageMemory(
-                byteCount: byteCount, for: "\(factors.rowCount) rows of \(factors.rank) factors in bfloat16")
-        }
+        try reserve(rowCount: factors.rowCount)
         let output = Output(words: words!.start.assumingMemoryBound(to: UInt32.self))
         let (stride, wordStride, round) = (stride, wordStride, kernels.table.pointee.round_factors!)
         performConcurrently(threads) { thread in

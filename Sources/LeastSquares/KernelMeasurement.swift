@@ -37,8 +37,8 @@ public struct KernelMeasurement {
         public var solution: Double
         /// Three steps of conjugate gradients.
         public var conjugateGradient: Double
-        /// One step with the preconditioner, which is how `auto` solves the longest rows.
-        public var preconditioned: Double
+        /// One step with the preconditioner, which is how `auto` solves the longest rows; nil at ranks where it does not.
+        public var preconditioned: Double?
         /// The dual system, whole; nil where the row has too many ratings for it.
         public var dual: Double?
     }
@@ -114,7 +114,7 @@ public struct KernelMeasurement {
         return RowSeconds(
             normalEquations: normalEquations, solution: solution,
             conjugateGradient: descend(steps: 3, inverse: nil),
-            preconditioned: descend(steps: 1, inverse: fixed.preconditioner), dual: dual)
+            preconditioned: fixed.preconditioner.map { descend(steps: 1, inverse: $0) }, dual: dual)
     }
 
     /// The shortest of `times` runs: what disturbs a run only makes it longer.

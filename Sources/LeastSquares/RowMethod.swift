@@ -30,16 +30,21 @@ extension SolverConfiguration {
         case .auto:
             if rank <= Self.highestRankSolvedExactly { return exactMethod(ratingCount: count) }
             // A row long enough to look like the preconditioner needs fewer steps, and one longer still fewer again.
-            let saved = count < longRatingCount ? 0 : count < 4 * longRatingCount ? 1 : 2
+            let saved = !usesPreconditioner || count < longRatingCount ? 0 : count < 4 * longRatingCount ? 1 : 2
             return .conjugateGradient(steps: max(conjugateGradientSteps - saved, 1), preconditioned: saved > 0)
         }
     }
 
     /// Whether any row's method has a preconditioner.
-    var usesPreconditioner: Bool { solver == .auto && rank > Self.highestRankSolvedExactly }
+    var usesPreconditioner: Bool {
+        solver == .auto && rank > Self.highestRankSolvedExactly && rank <= Self.highestRankPreconditioned
+    }
 
     /// Up to here a Gram matrix is at most a vector wide, and costs no more than a step of conjugate gradients.
-    private static let highestRankSolvedExactly = 16
+    fileprivate static let highestRankSolvedExactly = 16
+
+    /// Beyond, making the preconditioner takes longer than it saves.
+    private static let highestRankPreconditioned = 1024
 
     /// From here on the preconditioner saves more than it costs and loses.
     private var longRatingCount: Int { max(256, 4 * rank) }
@@ -47,5 +52,14 @@ extension SolverConfiguration {
     /// The dual system is the smaller one, and its matrix is computed at a lower rate.
     private func exactMethod(ratingCount count: Int) -> RowMethod {
         count < rank / 2 ? .dual : .primal
+    }
+}
+
+extension Precision {
+    /// What a solver uses unless told otherwise. `auto` is free to choose what is faster and as good: on ratings
+    /// bfloat16 is, but at low ranks, whose rows are a cache line either way. `exact` and `cg` do what they say, in
+    /// single precision.
+    public static func standard(for solver: SolverKind, rank: Int) -> Precision {
+        solver == .auto && rank > SolverConfiguration.highestRankSolvedExactly ? .bf16 : .fp32
     }
 }

@@ -23,7 +23,7 @@ public enum SolverKind: String, Sendable, Hashable, Codable, CaseIterable {
 public enum Precision: String, Sendable, Hashable, Codable, CaseIterable {
     /// As they were solved, in single precision.
     case fp32
-    /// Rounded to bfloat16, each by at most 2^-9 of itself: half the memory to read, and for Gram matrices twice the
+    /// Rounded to bfloat16, each by at most 2^-8 of itself: half the memory to read, and for Gram matrices twice the
     /// speed where the processor has bfloat16 products.
     case bf16
 }

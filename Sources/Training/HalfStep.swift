@@ -5,7 +5,7 @@ import Ratings
 
 /// One side solved with the other fixed.
 public struct HalfStep: Sendable, Hashable {
-    /// Counts all half-steps of the job from 0, repeated ones too.
+    /// Counts all half-steps of the job from 0, the opening one and repeated ones too.
     public let index: Int
     /// The side that is solved.
     public let side: Side
@@ -33,5 +33,7 @@ public struct HalfStep: Sendable, Hashable {
         self.isExtrapolated = isExtrapolated
     }
 
-    public var endsSweep: Bool { side == .item }
+    /// Whether it is the first of the job, which makes the item factors from which the first sweep starts.
+    public var isOpening: Bool { index == 0 }
+    public var endsSweep: Bool { side == .item && !isOpening }
 }

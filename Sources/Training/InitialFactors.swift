@@ -2,8 +2,8 @@
 // machine, whoever makes which rows. Each element is a function of (seed, side, row, column) and of nothing else:
 // a counter-based generator, in integer arithmetic and one exact conversion.
 //
-// Items start uniformly distributed with variance 1/d, so that predictions start with variance near that of a
-// user's factors; users start at zero, for the first half-step computes them from the items.
+// Users start uniformly distributed with variance 1/d; items start at zero, for the opening half-step computes them
+// from the users.
 
 import LeastSquares
 import Ratings
@@ -23,7 +23,7 @@ public struct InitialFactors: Sendable, Hashable {
 
     /// The element at (`row`, `column`) of `side`.
     public func element(side: Side, row: Int, column: Int) -> Float {
-        guard side == .item else { return 0 }
+        guard side == .user else { return 0 }
         let key = SplitMix64.mix(seed &+ SplitMix64.increment)
         let bits = SplitMix64.mix(key ^ SplitMix64.mix(UInt64(row) &* 0xD1B5_4A32_D192_ED03 &+ UInt64(column)))
         // 24 bits are exact in single precision: a multiple of 2^-23 in [-1, 1).

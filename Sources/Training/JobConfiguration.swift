@@ -11,7 +11,7 @@ public struct JobConfiguration: Sendable, Hashable, Codable {
     public var regularization: Double
     public var regularizationScaling: RegularizationScaling
     public var solver: SolverKind
-    /// The form in which rows meet the fixed side's factors.
+    /// The form in which rows meet the fixed side's factors. Setting another solver or rank leaves it as it is.
     public var precision: Precision
     /// Steps of conjugate gradients for the rows solved so, 1 or more.
     public var conjugateGradientSteps: Int
@@ -26,7 +26,7 @@ public struct JobConfiguration: Sendable, Hashable, Codable {
     /// Seed of the initial factors.
     public var seed: UInt64
 
-    /// - Parameter precision: that of the solver by default, see ``Precision/standard(for:)``.
+    /// - Parameter precision: that of the solver by default, see `Precision.standard`.
     public init(
         rank: Int = 64, regularization: Double = 0.08, regularizationScaling: RegularizationScaling = .count,
         solver: SolverKind = .auto, precision: Precision? = nil, conjugateGradientSteps: Int = 3, center: Bool = true,
@@ -36,7 +36,7 @@ public struct JobConfiguration: Sendable, Hashable, Codable {
         self.regularization = regularization
         self.regularizationScaling = regularizationScaling
         self.solver = solver
-        self.precision = precision ?? .standard(for: solver)
+        self.precision = precision ?? .standard(for: solver, rank: rank)
         self.conjugateGradientSteps = conjugateGradientSteps
         self.center = center
         self.sweeps = sweeps
@@ -50,12 +50,6 @@ public struct JobConfiguration: Sendable, Hashable, Codable {
         case regularizationScaling = "regularization_scaling"
         case conjugateGradientSteps = "cg_steps"
     }
-}
-
-extension Precision {
-    /// What a solver uses unless told otherwise: `auto` is free to choose what is faster and as good, and on ratings
-    /// bfloat16 is; `exact` and `cg` do what they say, in single precision.
-    public static func standard(for solver: SolverKind) -> Precision { solver == .auto ? .bf16 : .fp32 }
 }
 
 extension JobConfiguration {

@@ -1,11 +1,15 @@
 // Why: which half-step comes next is decided from the objectives so far and from nothing else, so that it is the same
 // on every run, whoever takes part.
 //
-//     half-step   0      1      2      3      ...
-//     solves      users  items  users  items
-//     sweep       1      1      2      2
+//     half-step   0      1      2      3      4      ...
+//     solves      items  users  items  users  items
+//     sweep       1      1      1      2      2
 //
-// From the second sweep on the item factors are extrapolated before the users are solved again. If that user
+// The opening half-step solves the items for random users. Items are fewer and have more ratings each, so they average
+// over more of what is random than users would for random items: the first sweep then starts from what users have
+// in common, and most jobs end about a sweep sooner for that half of one.
+//
+// From the third sweep on the item factors are extrapolated before the users are solved again. If that user
 // half-step ends with a higher objective than the sweep before it, the extrapolated factors are withdrawn, the users are
 // solved once more with the item factors as they were, and there is no more extrapolation. So the objective of what is
 // kept never rises from half-step to half-step (but for rounding, and as far as the solver minimizes).
@@ -44,11 +48,12 @@ public struct Schedule: Sendable {
     }
 
     /// The first half-step.
-    public mutating func begin() -> HalfStep { halfStep(.user, sweep: 1) }
+    public mutating func begin() -> HalfStep { halfStep(.item, sweep: 1) }
 
     /// Decides what follows on `halfStep`, which ended with `objective`.
     public mutating func next(after halfStep: HalfStep, objective: Double) -> Step {
         versions[halfStep.side] = halfStep.solvedVersion
+        if halfStep.isOpening { return .solve(self.halfStep(.user, sweep: 1)) }
         guard halfStep.endsSweep else {
             if isExtrapolated, let previous, objective > previous {
                 (extrapolates, isExtrapolated) = (false, false)
@@ -74,13 +79,13 @@ public struct Schedule: Sendable {
         defer { count += 1 }
         return HalfStep(
             index: count, side: side, sweep: sweep, fixedVersion: versions[side.other], priorVersion: versions[side],
-            solvedVersion: newestVersion, isExtrapolated: side == .item && extrapolates && sweep >= 2 && sweep < sweeps)
+            solvedVersion: newestVersion, isExtrapolated: side == .item && extrapolates && sweep >= 3 && sweep < sweeps)
     }
 }
 
 extension Precision {
     /// The part of an objective that rounding may add or take. In bfloat16 each half-step rounds the other side's
-    /// factors, which moves predictions by a thousandth of themselves: more where the fit leaves smaller errors.
+    /// factors, which moves predictions by some thousandths of them: more where the fit leaves smaller errors.
     fileprivate var objectiveRounding: Double {
         switch self {
         case .fp32: 1e-6

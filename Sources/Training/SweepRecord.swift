@@ -9,7 +9,8 @@ public struct SweepRecord: Sendable, Hashable, Codable {
     public var trainRMSE: Double
     /// RMSE of the held-out ratings; nil without a holdout.
     public var validationRMSE: Double?
-    /// Wall-clock seconds of each half-step; of both user half-steps where an extrapolation was withdrawn.
+    /// Wall-clock seconds of each side's half-steps: in the first sweep with the opening one, and where an extrapolation
+    /// was withdrawn with both of the users'.
     public var userSeconds: Double
     public var itemSeconds: Double
     /// Bytes that the coordinator sent and received since the sweep before.

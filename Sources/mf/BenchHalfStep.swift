@@ -81,6 +81,7 @@ private struct InProcessTrainer {
     let users: FactorMatrix
     let items: FactorMatrix
     let solver: BlockSolver
+    private var hasOpened = false
 
     init(
         training: RatingMatrix, holdout: RatingMatrix?, configuration: SolverConfiguration, kernels: Kernels, threads: Int
@@ -91,16 +92,19 @@ private struct InProcessTrainer {
         users = try FactorMatrix(rowCount: training.userCount, rank: configuration.rank)
         items = try FactorMatrix(rowCount: training.itemCount, rank: configuration.rank)
         solver = try BlockSolver(configuration: configuration, kernels: kernels, threads: threads)
-        var initial = [Float](repeating: 0, count: training.itemCount * configuration.rank)
-        InitialFactors(seed: 1, rank: configuration.rank).write(side: .item, rows: 0..<training.itemCount, to: &initial)
-        items.setRows(0..<training.itemCount, from: initial)
+        var initial = [Float](repeating: 0, count: training.userCount * configuration.rank)
+        InitialFactors(seed: 1, rank: configuration.rank).write(side: .user, rows: 0..<training.userCount, to: &initial)
+        users.setRows(0..<training.userCount, from: initial)
     }
 
+    /// The first one has the opening half-step too, which counts as the items'.
     mutating func sweep() throws(Failure) -> HalfStepReport.Sweep {
+        let openingSeconds = hasOpened ? 0 : try halfStep(.item).1
+        hasOpened = true
         let (userSums, userSeconds) = try halfStep(.user)
         let (itemSums, itemSeconds) = try halfStep(.item)
         return HalfStepReport.Sweep(
-            userSeconds: userSeconds, itemSeconds: itemSeconds,
+            userSeconds: userSeconds, itemSeconds: openingSeconds + itemSeconds,
             objective: itemSums.squaredError + itemSums.penalty + userSums.penalty,
             trainRMSE: (itemSums.squaredError / Double(max(itemSums.ratingCount, 1))).squareRoot(),
             validationRMSE: itemSums.holdoutCount == 0

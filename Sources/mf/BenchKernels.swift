@@ -77,7 +77,7 @@ private struct KernelReport: Encodable {
         /// A whole row each way, in microseconds.
         let exactMicroseconds: Double
         let conjugateGradientMicroseconds: Double
-        let preconditionedMicroseconds: Double
+        let preconditionedMicroseconds: Double?
         let dualMicroseconds: Double?
 
         init(level: KernelLevel, precision: Precision, rank: Int, count: Int, seconds: KernelMeasurement.RowSeconds) {
@@ -90,16 +90,21 @@ private struct KernelReport: Encodable {
             solveGigaflops = d * d * d / 3 / seconds.solution / 1e9
             exactMicroseconds = (seconds.normalEquations + seconds.solution) * 1e6
             conjugateGradientMicroseconds = seconds.conjugateGradient * 1e6
-            preconditionedMicroseconds = seconds.preconditioned * 1e6
+            preconditionedMicroseconds = seconds.preconditioned.map { $0 * 1e6 }
             dualMicroseconds = seconds.dual.map { $0 * 1e6 }
         }
 
         func line(peak: Double) -> String {
-            func rate(_ value: Double) -> String { column(value, 8, digits: 1) + column(100 * value / peak, 5, digits: 0) + "%" }
-            func padded(_ text: String, _ width: Int) -> String { text.padding(toLength: width, withPad: " ", startingAt: 0) }
+            func rate(_ value: Double) -> String {
+                column(value, 8, digits: 1) + column(100 * value / peak, 5, digits: 0) + "%"
+            }
+            func padded(_ text: String, _ width: Int) -> String {
+                text.padding(toLength: width, withPad: " ", startingAt: 0)
+            }
             return column(Double(rank), 4, digits: 0) + column(Double(ratings), 6, digits: 0) + "  " + padded(level, 11)
                 + padded(precision, 5) + rate(gramGigaflops) + rate(solveGigaflops) + column(exactMicroseconds, 11)
-                + column(conjugateGradientMicroseconds, 10) + column(preconditionedMicroseconds, 10)
+                + column(conjugateGradientMicroseconds, 10)
+                + (preconditionedMicroseconds.map { column($0, 10) } ?? padded("", 10))
                 + (dualMicroseconds.map { column($0, 9) } ?? "")
         }
 

@@ -114,8 +114,12 @@ import Testing
         let equal = try FactorMatrix(rowCount: 10, rank: 2) { _, _ in 1 }
         for poison: Float in [.nan, .infinity, -.infinity] {
             let poisoned = try FactorMatrix(rowCount: 10, rank: 2) { row, index in row == 4 && index == 1 ? poison : 1 }
-            #expect(throws: Failure.self, "\(poison)") {
-                try solve(ratings, fixed: poisoned, configuration: .exact(rank: 2))
+            for (solver, precision) in product(SolverKind.allCases, Precision.allCases) {
+                var configuration = SolverConfiguration.exact(rank: 2, precision: precision)
+                configuration.solver = solver
+                #expect(throws: Failure.self, "\(poison), \(solver), \(precision)") {
+                    try solve(ratings, fixed: poisoned, configuration: configuration)
+                }
             }
         }
         #expect(throws: Failure.self) { try solve(ratings, fixed: equal, configuration: .exact(rank: 2, regularization: 0)) }

@@ -97,8 +97,9 @@ import Training
             penalty += solver.regularization(ofRowWith: matrix.byItem.range(of: item).count) * dot(v[item], v[item])
         }
         let reported = try #require(objectives.last)
-        // The workers' errors are those of factors in bfloat16: predictions off by up to 2^-9 of themselves at random.
-        let tolerance = precision == .bf16 ? 1e-4 : 1e-5
+        // The workers' errors are those of factors in bfloat16: each product off by up to 2^-8 of itself,
+        // at random.
+        let tolerance = precision == .bf16 ? 3e-4 : 1e-5
         #expect(abs(reported.value - (errors + penalty)) < tolerance * reported.value)
         #expect(abs(reported.trainRMSE - (errors / Double(matrix.count)).squareRoot()) < tolerance)
     }

@@ -49,13 +49,13 @@ import Training
     @Test func initialFactorsDependOnTheirPlaceAlone() {
         let initial = InitialFactors(seed: 5, rank: 7)
         var whole = [Float](repeating: 0, count: 70)
-        initial.write(side: .item, rows: 20..<30, to: &whole)
+        initial.write(side: .user, rows: 20..<30, to: &whole)
         var part = [Float](repeating: 0, count: 14)
-        initial.write(side: .item, rows: 24..<26, to: &part)
+        initial.write(side: .user, rows: 24..<26, to: &part)
         #expect(Array(whole[28..<42]) == part)
-        #expect(whole[10] == initial.element(side: .item, row: 21, column: 3))
-        #expect(InitialFactors(seed: 6, rank: 7).element(side: .item, row: 21, column: 3) != whole[10])
-        #expect(initial.element(side: .user, row: 1, column: 1) == 0)
+        #expect(whole[10] == initial.element(side: .user, row: 21, column: 3))
+        #expect(InitialFactors(seed: 6, rank: 7).element(side: .user, row: 21, column: 3) != whole[10])
+        #expect(initial.element(side: .item, row: 1, column: 1) == 0)
     }
 
     /// Mean 0 and variance 1/d within five standard errors.
@@ -63,7 +63,7 @@ import Training
         let rank = 16
         let initial = InitialFactors(seed: 1, rank: rank)
         var values = [Float](repeating: 0, count: 10_000 * rank)
-        initial.write(side: .item, rows: 0..<10_000, to: &values)
+        initial.write(side: .user, rows: 0..<10_000, to: &values)
         let count = Double(values.count)
         let mean = values.reduce(0.0) { $0 + Double($1) } / count
         let variance = values.reduce(0.0) { $0 + Double($1) * Double($1) } / count

@@ -112,7 +112,7 @@ static void check(const struct mf_kernels *kernels, size_t d, size_t n) {
         norm = 0;
         for (size_t j = 0; j < d; j++) norm += (double)x[j] * x[j];
         for (size_t j = d; j < stride; j++) expect(x[j] == 0, "padding", d, n, x[j], 0);
-        // Rounding makes a factor larger by 2^-9 of itself at most.
+        // Rounding makes a factor larger by 2^-8 of itself at most.
         const double bound = 1.01 * (double)(n + 4 * d + 8) * 0x1p-24 * (size * sqrt(norm) + sqrt(size * values_square));
         const double residual = residual_of(&met, d, ridge, x);
         expect(residual <= bound, bf16 ? "bf16 residual" : "residual", d, n, residual, bound);
