@@ -19,12 +19,27 @@ struct HashedPairs: PairPredicate {
     private let itemHashes: [UInt64]
     private let threshold: UInt64
 
-    /// - Precondition: `fraction` is above 0 and below 1.
-    init(fraction: Double, seed: UInt64, users: IDMap, items: IDMap) {
+    /// - Throws: a ``Failure`` of kind `usage` unless `fraction` is above 0 and below 1.
+    init(fraction: Double, seed: UInt64, users: IDMap, items: IDMap) throws(Failure) {
+        try Self.check(fraction)
         let start = IDIndex.hash(Int64(bitPattern: seed))
         userHashes = Self.hashes(users).map { IDIndex.hash(Int64(bitPattern: start ^ $0)) }
         itemHashes = Self.hashes(items)
         threshold = UInt64(fraction * 0x1p64)
+    }
+
+    /// - Throws: a ``Failure`` of kind `usage` unless `fraction` is above 0 and below 1.
+    static func check(_ fraction: Double) throws(Failure) {
+        guard fraction > 0, fraction < 1 else {
+            throw Failure(.usage, "the fraction to hold out is \(fraction)", remedy: "give one above 0 and below 1")
+        }
+    }
+
+    /// What to say when none of `count` ratings is held out.
+    static func nothingHeldOut(fraction: Double, of count: Int) -> Failure {
+        Failure(
+            .badData, "a holdout of \(fraction) of \(count) ratings is empty",
+            remedy: "give a larger fraction, another seed, or more ratings")
     }
 
     private static func hashes(_ ids: IDMap) -> [UInt64] {

@@ -37,11 +37,9 @@ struct SplitRatings {
             break
         case .fraction(let fraction, let seed):
             parts = try RatingRun.split(
-                input, by: HashedPairs(fraction: fraction, seed: seed, users: users, items: items))
+                input, by: try HashedPairs(fraction: fraction, seed: seed, users: users, items: items))
             guard parts.inside.contains(where: { $0.count > 0 }) else {
-                throw Failure(
-                    .badData, "a holdout of \(fraction) of \(input.reduce(0) { $0 + $1.count }) ratings is empty",
-                    remedy: "give a larger fraction, another seed, or more ratings")
+                throw HashedPairs.nothingHeldOut(fraction: fraction, of: input.reduce(0) { $0 + $1.count })
             }
         case .file:
             let test = Array(read.runs[inputChunkCount...])
