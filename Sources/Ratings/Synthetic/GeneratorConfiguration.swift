@@ -15,8 +15,8 @@ public struct GeneratorConfiguration: Codable, Sendable, Hashable {
     public var noise: Double
     public var seed: UInt64
 
-    public static let defaultRank = 8
-    public static let defaultNoise = 0.85
+    public static let defaultRank = 4
+    public static let defaultNoise = 0.9
     public static let rankRange = 0...256
     public static let noiseRange = 0.0...10.0
 
