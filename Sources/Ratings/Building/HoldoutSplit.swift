@@ -7,6 +7,7 @@
 
 import ArrayFiles
 import Failures
+import Synchronization
 
 /// Decides by pair of user and item numbers.
 protocol PairPredicate: Sendable {
@@ -115,11 +116,16 @@ extension RatingRun {
         values.pointer[place] = run.values.pointer[index]
     }
 
-    /// Splits every run of `runs`, in parallel.
+    /// Splits every run of `runs`, in parallel, and frees it; `runs` are empty then.
     static func split<Pairs: PairPredicate>(
-        _ runs: [RatingRun], by pairs: Pairs
+        _ runs: inout [RatingRun], by pairs: Pairs
     ) throws(Failure) -> (outside: [RatingRun], inside: [RatingRun]) {
-        let parts = try concurrently(runs.count) { index in runs[index].split(by: pairs) }
+        let count = runs.count
+        let waiting = Mutex<[RatingRun?]>(runs)
+        runs = []
+        let parts = try concurrently(count) { index in
+            waiting.withLock { runs in runs[index].take()! }.split(by: pairs)
+        }
         return (parts.map(\.outside), parts.map(\.inside))
     }
 }
