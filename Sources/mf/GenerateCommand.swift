@@ -152,11 +152,13 @@ private struct GenerateReport: Encodable {
     var heldOut: Int
     var noiseFloor: Double
     var seconds: Double
+    var peakMemory = peakResidentByteCount()
 
     enum CodingKeys: String, CodingKey {
         case output, format, seconds
         case heldOut = "holdout_ratings"
         case noiseFloor = "noise_floor"
+        case peakMemory = "peak_memory_bytes"
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -167,6 +169,7 @@ private struct GenerateReport: Encodable {
         try container.encode(heldOut, forKey: .heldOut)
         try container.encode(noiseFloor, forKey: .noiseFloor)
         try container.encode(seconds, forKey: .seconds)
+        try container.encodeIfPresent(peakMemory, forKey: .peakMemory)
     }
 
     var lines: [String] {

@@ -105,9 +105,11 @@ private struct ImportReport: Encodable {
     var mean: Double
     var density: Double
     var seconds: Double
+    var peakMemory = peakResidentByteCount()
 
     enum CodingKeys: String, CodingKey {
         case store, format, layout, users, items, ratings, minimum, maximum, mean, density, seconds
+        case peakMemory = "peak_memory_bytes"
         case holdoutRatings = "holdout_ratings"
         case takenOut = "taken_out"
     }
