@@ -58,8 +58,10 @@ public final class WorkProgress: Sendable {
         guard let start else { return }
         let seconds = max((now - start) / .seconds(1), 1e-3)
         let left = seconds * Double(total - done) / Double(max(done, 1))
+        let fraction = Double(done) / Double(total)
+        let share = isTerminal ? ProgressView.bar(fraction) : "\(Int(100 * fraction))%"
         show(
-            "\(action) \(Int(100 * Double(done) / Double(total)))% of \(unit.amount(Double(total))), "
+            "\(action) \(share) of \(unit.amount(Double(total))), "
                 + "\(unit.rate(Double(done) / seconds)), ETA \(ProgressView.clockTime(left))")
     }
 

@@ -23,7 +23,8 @@ import Testing
         #expect((report["holdout_ratings"] as? Int).map { abs($0 - 50_000) < 1000 } == true)
 
         let trained = try await Program.mf.run(
-            ["train", "--ratings", folder("store"), "--model", folder("model"), "--rank", "64", "--workers", "1", "--json"])
+            ["train", "--ratings", folder("store"), "--model", folder("model"), "--rank", "64", "--workers", "1"]
+                + ["--json"])
         let error = try #require(try object(trained)["validation_rmse"] as? Double, "\(trained.standardError)")
         #expect(error > 0.99 * floor && error < 1.06 * floor, "\(error), and the floor is \(floor)")
 
@@ -71,7 +72,8 @@ import Testing
         #expect(folder.content == ["file"])
     }
 
-    @Test(arguments: ["store", "csv", "netflix"]) func aSignalLeavesNothingOrAWholeResult(_ format: String) async throws {
+    @Test(arguments: ["store", "csv", "netflix"])
+    func aSignalLeavesNothingOrAWholeResult(_ format: String) async throws {
         let folder = try TemporaryFolder()
         for (milliseconds, signal) in [(30, SIGTERM), (120, SIGINT), (250, SIGTERM)] {
             let program = try await Program.mf.start(

@@ -1,5 +1,5 @@
-// Why: an import of a hundred million ratings must fit the machine, and when the disk does not have the room, say so and
-// give back what it took.
+// Why: an import of a hundred million ratings must fit the machine, and when the disk does not have the room, say so
+// and give back what it took.
 
 import Foundation
 import Ratings

@@ -16,7 +16,8 @@ import Testing
         small, .init(users: 1, items: 1, ratings: 1), .init(users: 5, items: 3, ratings: 5),
         .init(users: 3, items: 50, ratings: 50), .init(users: 40, items: 30, ratings: 1199),
         .init(users: 40, items: 30, ratings: 1200), .init(users: 2000, items: 2000, ratings: 2000),
-        .init(users: 20, items: 100_000, ratings: 110_000), .init(users: 30, items: 20, ratings: 400, rank: 0, noise: 0),
+        .init(users: 20, items: 100_000, ratings: 110_000),
+        .init(users: 30, items: 20, ratings: 400, rank: 0, noise: 0),
     ])
     func thereAreAsManyAsAskedForAndEveryRowHasOne(_ configuration: GeneratorConfiguration) throws {
         let store = try RatingGenerator(configuration).store()
@@ -107,6 +108,16 @@ import Testing
     func whatCannotBeIsAUsageError(_ configuration: GeneratorConfiguration) throws {
         let failure = #expect(throws: Failure.self) { try RatingGenerator(configuration) }
         #expect(failure?.kind == .usage && failure?.remedy.isEmpty == false)
+    }
+
+    @Test func whatDoesNotFitInMemoryIsAnErrorAtOnce() throws {
+        let rows = RatingStore.maximumRowCount
+        let failure = #expect(throws: Failure.self) {
+            try RatingGenerator(.init(users: rows, items: rows, ratings: .max, rank: 256))
+        }
+        #expect(failure?.kind == .system && failure?.remedy.isEmpty == false)
+        let many = try RatingGenerator(.init(users: 50_000, items: 2_000_000, ratings: 100_000_000_000))
+        #expect(#expect(throws: Failure.self) { try many.store() }?.kind == .system)
     }
 
     @Test func aHoldoutOfNothingOrAllIsAnError() throws {

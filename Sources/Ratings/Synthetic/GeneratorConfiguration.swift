@@ -1,6 +1,7 @@
 // Why: generated ratings are determined by a handful of numbers, which a store keeps so that anyone can make it again.
 
 import Failures
+import Foundation
 
 /// What determines generated ratings.
 public struct GeneratorConfiguration: Codable, Sendable, Hashable {
@@ -60,6 +61,23 @@ public struct GeneratorConfiguration: Codable, Sendable, Hashable {
         }
         guard Self.noiseRange.contains(noise) else {
             throw Failure(.usage, "noise of \(noise)", remedy: "give from 0 to \(Self.noiseRange.upperBound)")
+        }
+    }
+
+    /// Bytes of the planted rows: weight, count, bias and factors of each, and the table that draws items.
+    var rowByteCount: Double { (Double(users) + Double(items)) * Double(32 + 4 * rank) }
+
+    /// Bytes of generated ratings at the most: triples of 12 bytes, and what they are sorted into.
+    var ratingByteCount: Double { Double(ratings) * 24 }
+
+    /// - Throws: a ``Failure`` of kind `system` when the machine has no `byteCount` of memory.
+    func requireMemory(_ byteCount: Double) throws(Failure) {
+        let room = Double(ProcessInfo.processInfo.physicalMemory)
+        guard byteCount <= room else {
+            func gigabytes(_ count: Double) -> String { String(format: "%.1f GB", count / 1e9) }
+            throw Failure(
+                .system, "this takes \(gigabytes(byteCount)) of memory, and the machine has \(gigabytes(room))",
+                remedy: "generate fewer ratings, users or items; or a text by user (csv, tsv, movielens)")
         }
     }
 }

@@ -4,7 +4,7 @@
 //     ratings of a user     log-normal: median 96, mean 209
 //     ratings of an item    about log-normal: median about 560, mean 5,650; an item cannot have more than all users
 //
-// The spreads below give these figures at the prize's size; at others, means are what they must be, and the shapes stay.
+// The spreads below give these figures at the prize's size; at others, means are what they must be, and shapes stay.
 
 import Glibc
 

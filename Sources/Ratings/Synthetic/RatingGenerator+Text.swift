@@ -9,7 +9,7 @@ extension RatingGenerator {
     public static func checkDestination(_ path: String) throws(Failure) { try FileCreation.refuseExisting(path) }
 
     /// Generates ratings into a text file that is not there yet. Nothing is held out.
-    /// - Parameter checkpoint: called between pieces of work; what it throws ends the writing and leaves nothing behind.
+    /// - Parameter checkpoint: called between pieces of work; what it throws ends the writing, which leaves nothing.
     /// - Returns: the noise floor of all ratings; see ``RatingSource/noiseFloor``.
     /// - Throws: a ``Failure`` of kind `cannotCreate` or `inputOutput`, or what `checkpoint` throws.
     public func write(

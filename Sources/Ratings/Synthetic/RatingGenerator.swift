@@ -25,11 +25,12 @@ public struct RatingGenerator: Sendable {
     static let chunkSize = 1 << 18
 
     /// Plants signal and marginals.
-    /// - Throws: a ``Failure`` of kind `usage` when there are no such ratings.
+    /// - Throws: a ``Failure``: `usage` when there are no such ratings, `system` when the rows do not fit in memory.
     public init(
         _ configuration: GeneratorConfiguration, threads: Int = ProcessInfo.processInfo.activeProcessorCount
     ) throws(Failure) {
         try configuration.validate()
+        try configuration.requireMemory(configuration.rowByteCount)
         self.configuration = configuration
         self.threads = max(1, threads)
         signal = PlantedSignal(configuration)
@@ -42,7 +43,7 @@ public struct RatingGenerator: Sendable {
     /// - Parameter holdout: the fraction of the ratings to hold out, chosen by the configuration's seed as an import
     ///   does; nil for none.
     /// - Throws: a ``Failure``: `usage` when the fraction is not between 0 and 1, `badData` when it takes none of the
-    ///   ratings or all.
+    ///   ratings or all, `system` when they do not fit in memory.
     public func store(holdout: Double? = nil, progress: Progress? = nil) throws(Failure) -> RatingStore {
         let (users, items) = (Self.ids(configuration.users), Self.ids(configuration.items))
         var pairs: HashedPairs?
@@ -77,7 +78,9 @@ public struct RatingGenerator: Sendable {
         var squaredErrors: [Double] = []
     }
 
+    /// All ratings, those of `pairs` apart.
     func generate(_ pairs: HashedPairs?, _ progress: Progress?) throws(Failure) -> Parts {
+        try configuration.requireMemory(configuration.rowByteCount + configuration.ratingByteCount)
         let done = Atomic(0)
         let found = try concurrently(chunks.count) { chunk in
             let run = self.run(chunk)
