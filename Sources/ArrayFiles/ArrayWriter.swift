@@ -74,7 +74,7 @@ public func writeFile(_ bytes: [UInt8], to path: String) throws(Failure) {
 }
 
 /// A new file, open for writing.
-private final class OutputFile {
+final class OutputFile {
     let path: String
     private let descriptor: Int32
 

@@ -40,12 +40,22 @@ public struct DirectoryReplacement: ~Copyable {
     }
 
     /// The folder in which `destination` is to stand, and its name there.
-    private static func place(of destination: String) throws(Failure) -> (parent: String, name: String) {
+    static func place(of destination: String) throws(Failure) -> (parent: String, name: String) {
         guard !destination.isEmpty else {
             throw Failure(.usage, "the path of the folder to write is empty", remedy: "give a path")
         }
         let url = URL(fileURLWithPath: destination).standardizedFileURL
         return (url.deletingLastPathComponent().path, url.lastPathComponent)
+    }
+
+    /// Requires that `parent`, in which `destination` is to stand, can be written to.
+    static func requireFolder(_ parent: String, for destination: String) throws(Failure) {
+        guard FileManager.default.fileExists(atPath: parent) else {
+            throw Failure(.cannotCreate, "the folder \(parent) does not exist", at: destination, remedy: "create it first")
+        }
+        guard access(parent, W_OK | X_OK) == 0 else {
+            throw Failure(systemError: errno, "write to the folder \(parent)", at: destination, kind: .cannotCreate)
+        }
     }
 
     /// Refuses a destination that holds anything other than an old result of ours, or that cannot be written to.
@@ -56,12 +66,7 @@ public struct DirectoryReplacement: ~Copyable {
     /// we write.
     public static func refuseForeign(_ destination: String, marker: String) throws(Failure) {
         let (parent, name) = try place(of: destination)
-        guard FileManager.default.fileExists(atPath: parent) else {
-            throw Failure(.cannotCreate, "the folder \(parent) does not exist", at: destination, remedy: "create it first")
-        }
-        guard access(parent, W_OK | X_OK) == 0 else {
-            throw Failure(systemError: errno, "write to the folder \(parent)", at: destination, kind: .cannotCreate)
-        }
+        try requireFolder(parent, for: destination)
         func foreign(_ what: String) -> Failure {
             Failure(.cannotCreate, what, at: destination, remedy: "choose another path, or remove what is there")
         }
@@ -114,7 +119,7 @@ public struct DirectoryReplacement: ~Copyable {
         if !committed { try? FileManager.default.removeItem(atPath: temporary) }
     }
 
-    private static func syncDirectory(_ path: String) throws(Failure) {
+    static func syncDirectory(_ path: String) throws(Failure) {
         let descriptor = try systemCall("open the folder", at: path) { open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
         defer { close(descriptor) }
         try systemCall("sync the folder", at: path) { fsync(descriptor) }

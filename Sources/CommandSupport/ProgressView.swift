@@ -94,11 +94,9 @@ public final class ProgressView {
         if let lastDrawn, now - lastDrawn < Self.drawInterval, fraction < 1 { return }
         lastDrawn = now
         let seconds = max((now - halfStepBegan) / .seconds(1), 1e-9)
-        let filled = Int(fraction * Double(Self.barWidth))
-        let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: Self.barWidth - filled)
         let left = seconds * (1 - fraction) / max(fraction, 1e-9)
         write(
-            Self.clearLine + "sweep \(halfStep.sweep)/\(sweeps) \(halfStep.side)s [\(bar)] \(Int(fraction * 100))% "
+            Self.clearLine + "sweep \(halfStep.sweep)/\(sweeps) \(halfStep.side)s \(Self.bar(fraction)) "
                 + "\(Self.rate(Double(rows) / seconds)) rows/s ETA \(Self.clockTime(left))")
     }
 
@@ -119,6 +117,13 @@ public final class ProgressView {
             \(Self.decimal(record.userSeconds, 3)) s users, \(Self.decimal(record.itemSeconds, 3)) s items, \
             \(record.workers) workers
             """)
+    }
+
+    /// `[######------------------] 25%`
+    static func bar(_ fraction: Double) -> String {
+        let filled = Int(fraction * Double(barWidth))
+        let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: barWidth - filled)
+        return "[\(bar)] \(Int(fraction * 100))%"
     }
 
     // MARK: Numbers

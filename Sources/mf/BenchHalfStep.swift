@@ -35,8 +35,8 @@ struct BenchHalfStep: ParsableCommand {
 
     func validate() throws {
         if (ratings == nil) == (generate == nil) { throw ValidationError("Give either --ratings or --generate.") }
-        if let generate, SyntheticSize(generate) == nil {
-            throw ValidationError("--generate takes USERSxITEMSxRATINGS, with at most a third of the cells rated.")
+        if let generate, GeneratorConfiguration(size: generate) == nil {
+            throw ValidationError("--generate takes USERSxITEMSxRATINGS.")
         }
         if sweeps < 1 { throw ValidationError("--sweeps must be 1 or more.") }
     }
@@ -64,12 +64,11 @@ struct BenchHalfStep: ParsableCommand {
     }
 
     private func load() throws -> (RatingMatrix, RatingMatrix?) {
-        if let ratings {
-            let store = try RatingStore.open(ratings)
-            return (store.ratings, store.holdout)
-        }
-        let synthetic = SyntheticRatings(SyntheticSize(generate!)!, seed: 1)
-        return (synthetic.training, synthetic.holdout)
+        let store =
+            if let ratings { try RatingStore.open(ratings) } else {
+                try RatingGenerator(GeneratorConfiguration(size: generate!)!).store(holdout: 0.1)
+            }
+        return (store.ratings, store.holdout)
     }
 }
 

@@ -5,7 +5,6 @@ import CommandSupport
 import Failures
 import Foundation
 import Ratings
-import Synchronization
 
 struct ImportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -69,29 +68,17 @@ struct ImportCommand: ParsableCommand {
         let start = clock.now
         try RatingStore.checkDestination(output)
         let importer = RatingImporter(inputs: input, format: format.format, split: split, duplicates: duplicates)
-        let line = ByteProgressLine()
-        let outcome: RatingImporter.Outcome
-        do {
-            defer { line.clear() }
-            outcome = try importer.run(progress: line.update)
+        let progress = WorkProgress(.bytes)
+        defer { progress.finish() }
+        let outcome = try importer.run { done, total in
+            if done < total { progress.update("reading", done, total) } else { progress.stage("sorting") }
         }
-        try save(outcome.store)
+        progress.stage("writing")
+        // Before this nothing is on disk.
+        try writingOutput { checkpoint throws(Failure) in try outcome.store.save(to: output, checkpoint: checkpoint) }
+        progress.finish()
         let report = ImportReport(outcome, store: output, seconds: (clock.now - start) / .seconds(1))
         if json { try printJSON(report) } else { print(report.text) }
-    }
-
-    /// Writes the store. Before that nothing is on disk, so that a signal may simply end the process; from here on
-    /// it must not, and what has been written is removed.
-    private func save(_ store: RatingStore) throws {
-        let trap = SignalTrap { _ in }
-        do {
-            try store.save(to: output) { () throws(Failure) in
-                if trap.received != nil { throw Failure(.tryAgain, "stopped") }
-            }
-        } catch let failure {
-            guard let signal = trap.received else { throw failure }
-            throw ExitCode(SignalTrap.exitCode(of: signal))
-        }
     }
 
     private var split: RatingImporter.Split {
@@ -118,9 +105,11 @@ private struct ImportReport: Encodable {
     var mean: Double
     var density: Double
     var seconds: Double
+    var peakMemory = peakResidentByteCount()
 
     enum CodingKeys: String, CodingKey {
         case store, format, layout, users, items, ratings, minimum, maximum, mean, density, seconds
+        case peakMemory = "peak_memory_bytes"
         case holdoutRatings = "holdout_ratings"
         case takenOut = "taken_out"
     }
@@ -157,29 +146,4 @@ private struct ImportReport: Encodable {
         ]
         return lines.map { $0.0.padding(toLength: 11, withPad: " ", startingAt: 0) + $0.1 }.joined(separator: "\n")
     }
-}
-
-/// `reading 1.2 of 2.4 GB` on a terminal; nothing elsewhere.
-private final class ByteProgressLine: Sendable {
-    private let isTerminal = isatty(STDERR_FILENO) == 1
-    private let start = ContinuousClock.now
-    private let lastPercent = Mutex(-1)
-
-    @Sendable func update(_ done: Int, _ total: Int) {
-        guard isTerminal, total > 0 else { return }
-        let percent = Int(100 * Double(done) / Double(total))
-        let isNew = lastPercent.withLock { last in
-            defer { last = max(last, percent) }
-            return percent > last
-        }
-        guard isNew else { return }
-        let rate = Double(done) / 1e6 / max((ContinuousClock.now - start) / .seconds(1), 1e-3)
-        write("\rreading \(percent)% of \(String(format: "%.1f MB, %.0f MB/s", Double(total) / 1e6, rate))\u{1B}[K")
-    }
-
-    func clear() {
-        if isTerminal { write("\r\u{1B}[K") }
-    }
-
-    private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
 }

@@ -53,7 +53,15 @@ struct InspectCommand: ParsableCommand {
             ("density", String(format: "%.4g%%", 100 * description.density)),
             ("values", "\(description.valueEncoding.elementType), in units of 1/\(description.valueEncoding.denominator)"),
         ]
-        if let source = description.source {
+        if let source = description.source, let generated = source.generated {
+            lines.append(
+                (
+                    "generated", "rank \(generated.rank) and biases, noise \(generated.noise), seed \(generated.seed)"
+                ))
+            if let floor = source.noiseFloor {
+                lines.append(("noise floor", String(format: "RMSE %.4f, the least to expect of any model", floor)))
+            }
+        } else if let source = description.source {
             lines.append(("imported from", "\(source.files.joined(separator: ", ")) (\(source.format))"))
         }
         lines += [("fingerprint", store.fingerprint), ("checksums", "valid")]

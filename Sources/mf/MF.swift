@@ -9,8 +9,8 @@ struct MF: AsyncParsableCommand {
         commandName: "mf",
         abstract: "Factorizes rating matrices of any size with alternating least squares.",
         subcommands: [
-            ImportCommand.self, TrainCommand.self, EvaluateCommand.self, RecommendCommand.self, InspectCommand.self,
-            BenchCommand.self,
+            ImportCommand.self, GenerateCommand.self, TrainCommand.self, EvaluateCommand.self, RecommendCommand.self,
+            InspectCommand.self, BenchCommand.self,
         ])
 
     static func main() async { await runCommand(MF.self) }

@@ -7,6 +7,7 @@
 
 import ArrayFiles
 import Failures
+import Synchronization
 
 /// Decides by pair of user and item numbers.
 protocol PairPredicate: Sendable {
@@ -19,12 +20,27 @@ struct HashedPairs: PairPredicate {
     private let itemHashes: [UInt64]
     private let threshold: UInt64
 
-    /// - Precondition: `fraction` is above 0 and below 1.
-    init(fraction: Double, seed: UInt64, users: IDMap, items: IDMap) {
+    /// - Throws: a ``Failure`` of kind `usage` unless `fraction` is above 0 and below 1.
+    init(fraction: Double, seed: UInt64, users: IDMap, items: IDMap) throws(Failure) {
+        try Self.check(fraction)
         let start = IDIndex.hash(Int64(bitPattern: seed))
         userHashes = Self.hashes(users).map { IDIndex.hash(Int64(bitPattern: start ^ $0)) }
         itemHashes = Self.hashes(items)
         threshold = UInt64(fraction * 0x1p64)
+    }
+
+    /// - Throws: a ``Failure`` of kind `usage` unless `fraction` is above 0 and below 1.
+    static func check(_ fraction: Double) throws(Failure) {
+        guard fraction > 0, fraction < 1 else {
+            throw Failure(.usage, "the fraction to hold out is \(fraction)", remedy: "give one above 0 and below 1")
+        }
+    }
+
+    /// What to say when none of `count` ratings is held out.
+    static func nothingHeldOut(fraction: Double, of count: Int) -> Failure {
+        Failure(
+            .badData, "a holdout of \(fraction) of \(count) ratings is empty",
+            remedy: "give a larger fraction, another seed, or more ratings")
     }
 
     private static func hashes(_ ids: IDMap) -> [UInt64] {
@@ -100,11 +116,16 @@ extension RatingRun {
         values.pointer[place] = run.values.pointer[index]
     }
 
-    /// Splits every run of `runs`, in parallel.
+    /// Splits every run of `runs`, in parallel, and frees it; `runs` are empty then.
     static func split<Pairs: PairPredicate>(
-        _ runs: [RatingRun], by pairs: Pairs
+        _ runs: inout [RatingRun], by pairs: Pairs
     ) throws(Failure) -> (outside: [RatingRun], inside: [RatingRun]) {
-        let parts = try concurrently(runs.count) { index in runs[index].split(by: pairs) }
+        let count = runs.count
+        let waiting = Mutex<[RatingRun?]>(runs)
+        runs = []
+        let parts = try concurrently(count) { index in
+            waiting.withLock { runs in runs[index].take()! }.split(by: pairs)
+        }
         return (parts.map(\.outside), parts.map(\.inside))
     }
 }

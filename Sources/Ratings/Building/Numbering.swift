@@ -37,6 +37,14 @@ struct Numbering: Sendable {
     }
 }
 
+extension Numbering {
+    /// Rows numbered as they are.
+    init(identity count: Int) {
+        numbers = (0..<UInt32(count)).map { $0 }
+        rows = numbers
+    }
+}
+
 extension IDMap {
     /// The ids of `numbers`, in their order.
     func selecting(_ numbers: [UInt32]) -> IDMap {

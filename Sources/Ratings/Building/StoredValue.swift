@@ -31,7 +31,10 @@ extension Int16: StoredValue {
 }
 
 extension StoredValue where Self: FixedWidthInteger {
-    static func encode(_ value: Float, denominator: Float) -> Self { Self((value * denominator).rounded()) }
+    static func encode(_ value: Float, denominator: Float) -> Self {
+        // By way of Int32, for whose conversion there is an instruction; the generic one costs more than the sorting.
+        Self(Int32((value * denominator).rounded()))
+    }
 
     func decode(denominator: Float) -> Float { Float(self) / denominator }
 

@@ -53,7 +53,7 @@ public struct StoreDescription: SealedDocument, Sendable, Hashable {
     public var density: Double { Double(ratings + holdoutRatings) / (Double(users) * Double(items)) }
 }
 
-/// How the ratings of a store were imported. Names of files are without their folders.
+/// How the ratings of a store were imported or generated. Names of files are without their folders.
 public struct RatingSource: Codable, Sendable, Hashable {
     public var files: [String]
     public var format: String
@@ -62,11 +62,17 @@ public struct RatingSource: Codable, Sendable, Hashable {
     public var seed: UInt64?
     /// The file of held-out ratings.
     public var testFile: String?
+    /// What determined the ratings, when they were generated; there are no files then.
+    public var generated: GeneratorConfiguration?
+    /// Of generated ratings: the root mean squared error of the best possible predictions, those of who knows what was
+    /// planted, on the held-out ratings, or on all when none are held out. No model can be expected to get below it.
+    public var noiseFloor: Double?
 
     enum CodingKeys: String, CodingKey {
-        case files, format, seed
+        case files, format, seed, generated
         case holdoutFraction = "holdout_fraction"
         case testFile = "test_file"
+        case noiseFloor = "noise_floor"
     }
 }
 

@@ -94,11 +94,7 @@ public struct RatingImporter: Sendable {
         guard paths.count(where: { $0 == "-" }) < 2 else {
             throw Failure(.usage, "standard input is named twice", remedy: "name it once")
         }
-        if case .fraction(let fraction, _) = split {
-            guard fraction > 0, fraction < 1 else {
-                throw Failure(.usage, "the fraction to hold out is \(fraction)", remedy: "give one above 0 and below 1")
-            }
-        }
+        if case .fraction(let fraction, _) = split { try HashedPairs.check(fraction) }
     }
 
     /// All inputs have ratings, and one format.

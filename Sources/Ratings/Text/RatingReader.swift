@@ -81,6 +81,8 @@ struct RatingReader: Sendable {
         var items: IDTable
         var chunks: [ParsedChunk] = []
         var stop: Stop?
+        /// Where the ratings of one chunk go before their number is known.
+        var output = RatingRun(count: 0)
     }
 
     private func parse(
@@ -100,6 +102,7 @@ struct RatingReader: Sendable {
                 let byteCount = bytesRead.wrappingAdd(chunks[chunk].bytes.count, ordering: .relaxed).newValue
                 progress?(byteCount)
             }
+            lane.output = RatingRun(count: 0)
             return lane
         }
     }
@@ -111,8 +114,9 @@ struct RatingReader: Sendable {
             let capacity = LineParser.maximumCount(byteCount: buffer.lines.count)
             try checkRoom(lane.users, .user, capacity)
             try checkRoom(lane.items, .item, capacity)
+            if lane.output.count < capacity { lane.output = RatingRun(count: capacity) }
             var parser = LineParser(
-                file.layout, users: lane.users, items: lane.items, output: RatingRun(count: capacity),
+                file.layout, users: lane.users, items: lane.items, output: lane.output,
                 isContinuation: chunks[chunk].isContinuation(of: file))
             (lane.users, lane.items) = (IDTable(lane.users.kind), IDTable(lane.items.kind))
             do throws(ParsingStop) {

@@ -19,7 +19,7 @@ struct SplitRatings {
         reading reader: RatingReader, inputFileCount: Int, _ split: RatingImporter.Split,
         progress: @escaping @Sendable (Int) -> Void
     ) throws(Failure) {
-        let read = try reader.read(progress: progress)
+        var read = try reader.read(progress: progress)
         var counts = [Int](repeating: 0, count: reader.files.count)
         for (chunk, run) in zip(read.chunks, read.runs) { counts[chunk.file] += run.count }
         if let number = counts.firstIndex(of: 0) {
@@ -28,29 +28,29 @@ struct SplitRatings {
         }
         let inputChunkCount = read.chunks.prefix { $0.file < inputFileCount }.count
         let (users, items) = (read.users.ids, read.items.ids)
-        let input = Array(read.runs[..<inputChunkCount])
-        var parts = (outside: input, inside: [] as [RatingRun])
+        // Whoever splits the runs is the only one to have them, and frees each as soon as it is split.
+        var input = Array(read.runs[..<inputChunkCount])
+        let test = Array(read.runs[inputChunkCount...])
+        read.runs = []
         var holdoutFiles = 0..<inputFileCount
         var takenOut = 0
         switch split {
         case .none:
-            break
+            training = input
+            holdout = []
         case .fraction(let fraction, let seed):
-            parts = try RatingRun.split(
-                input, by: HashedPairs(fraction: fraction, seed: seed, users: users, items: items))
-            guard parts.inside.contains(where: { $0.count > 0 }) else {
-                throw Failure(
-                    .badData, "a holdout of \(fraction) of \(input.reduce(0) { $0 + $1.count }) ratings is empty",
-                    remedy: "give a larger fraction, another seed, or more ratings")
+            let pairs = try HashedPairs(fraction: fraction, seed: seed, users: users, items: items)
+            (training, holdout) = try RatingRun.split(&input, by: pairs)
+            guard holdout.contains(where: { $0.count > 0 }) else {
+                throw HashedPairs.nothingHeldOut(fraction: fraction, of: counts[..<inputFileCount].reduce(0, +))
             }
         case .file:
-            let test = Array(read.runs[inputChunkCount...])
-            parts = try RatingRun.split(input, by: PairSet(test))
-            takenOut = parts.inside.reduce(0) { $0 + $1.count }
+            (training, holdout) = try RatingRun.split(&input, by: PairSet(test))
+            takenOut = holdout.reduce(0) { $0 + $1.count }
             if reader.files[inputFileCount].layout.ratingField == nil {
-                try Self.checkProbe(test, found: PairSet(parts.inside), reader, read, firstChunk: inputChunkCount)
+                try Self.checkProbe(test, found: PairSet(holdout), reader, read, firstChunk: inputChunkCount)
             } else {
-                parts.inside = test
+                holdout = test
                 holdoutFiles = inputFileCount..<reader.files.count
             }
         }
@@ -58,8 +58,6 @@ struct SplitRatings {
         self.items = items
         self.holdoutFiles = holdoutFiles
         self.takenOut = takenOut
-        training = parts.outside
-        holdout = parts.inside
     }
 
     /// A pair of a probe file without a rating in the input is an error: it is the wrong probe file, or a part of the
