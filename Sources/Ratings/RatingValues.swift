@@ -70,8 +70,16 @@ public enum RatingValues: Sendable {
         _ view: ArrayView<Stored>, _ range: Range<Int>, _ denominator: Float, _ intercept: Float,
         _ output: UnsafeMutablePointer<Float>
     ) {
-        // Division and not multiplication by the reciprocal: k / 10 is then the float nearest to the decimal.
-        for (offset, index) in range.enumerated() { output[offset] = Float(view[index]) / denominator - intercept }
+        precondition(range.lowerBound >= 0 && range.upperBound <= view.count)
+        guard !range.isEmpty else { return }
+        // Checked once, so that the loops can be over vectors.
+        let stored = view.elements.baseAddress! + range.lowerBound
+        if denominator == 1 {
+            for offset in 0..<range.count { output[offset] = Float(stored[offset]) - intercept }
+        } else {
+            // Division and not multiplication by the reciprocal: k / 10 is then the float nearest to the decimal.
+            for offset in 0..<range.count { output[offset] = Float(stored[offset]) / denominator - intercept }
+        }
     }
 
     /// A view of part of the values.
