@@ -1,9 +1,10 @@
 // Why: a job that ends for want of memory after an hour should not have begun. What a worker needs is known before,
 // from the shape of the job alone:
 //
-//     factors      rows of both sides x d rounded up to 16 x 4 bytes, each side in pages of 2 MiB; in bfloat16 precision
-//                  half as much again of the larger side
-//     workspaces   a preconditioner and what it is made of; a thread: a d x d matrix, a panel of 64 rows, what the longest row needs; eight parts of a long row
+//     factors      rows of both sides x d rounded up to 16 x 4 bytes, each side in pages of 2 MiB; in bfloat16
+//                  precision half as much again of the larger side
+//     workspaces   a thread: a d x d matrix, a panel of 64 rows, what the longest row needs; eight parts of a long
+//                  row; a preconditioner and what it is made of
 //     traffic      payloads under way, as many as there are credits, and results on their way out
 //     process      the program itself
 //

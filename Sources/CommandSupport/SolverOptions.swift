@@ -29,7 +29,10 @@ public struct SolverOptions: ParsableArguments {
             """)
     public var precision: Precision?
 
-    @Option(help: ArgumentHelp("Steps of conjugate gradients for the rows solved so; with auto one or two fewer for long ones.", valueName: "n"))
+    @Option(
+        help: ArgumentHelp(
+            "Steps of conjugate gradients for the rows solved so; with auto one or two fewer for long ones.",
+            valueName: "n"))
     public var cgSteps = JobConfiguration().conjugateGradientSteps
 
     public init() {}

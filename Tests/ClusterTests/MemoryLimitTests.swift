@@ -8,13 +8,8 @@ import Testing
 import Training
 
 @Suite struct MemoryLimitTests {
-    private static let configuration = JobConfiguration(
-        rank: 96, regularization: 0.05, regularizationScaling: .count, sweeps: 3, tolerance: 0, seed: 3)
-
-    private static let data: JobData = {
-        let (training, holdout) = SyntheticRatings.planted(users: 300, items: 200, ratings: 6000, seed: 11)
-        return JobData(ratings: training, holdout: holdout, rank: configuration.rank, minimumBlockCost: 2e7)
-    }()
+    private static let configuration = ManyBlocks.configuration()
+    private static let data = ManyBlocks.data
 
     private static let ratings = RatingsNeed(data)
 

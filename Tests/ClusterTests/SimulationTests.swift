@@ -8,15 +8,8 @@ import Testing
 import Training
 
 @Suite struct SimulationTests {
-    /// A job of a dozen blocks a side.
     private static func job(sweeps: Int = 3) -> (JobConfiguration, JobData) {
-        let (training, holdout) = SyntheticRatings.planted(users: 300, items: 200, ratings: 6000, seed: 11)
-        // Blocks of 20 rows or so, so that there are many.
-        let configuration = JobConfiguration(
-            rank: 96, regularization: 0.05, regularizationScaling: .count, sweeps: sweeps, tolerance: 0, seed: 3)
-        let data = JobData(
-            ratings: training, holdout: holdout, rank: configuration.rank, minimumBlockCost: 2e7)
-        return (configuration, data)
+        (ManyBlocks.configuration(sweeps: sweeps), ManyBlocks.data)
     }
 
     private static let reference: UInt64? = {
@@ -53,6 +46,24 @@ import Training
         let alone = try factors(workers: 1, threads: 1)
         #expect(alone != nil)
         for workers in [2, 3] { #expect(try factors(workers: workers, threads: 2) == alone) }
+    }
+
+    /// Of 256 ratings and more, which are solved with a preconditioner.
+    @Test(arguments: [1, 2, 3])
+    func factorsOfLongRowsDoNotDependOnTheWorkersEither(workers: Int) throws {
+        let (training, holdout) = SyntheticRatings.planted(users: 40, items: 2000, ratings: 16_000, seed: 12)
+        let configuration = JobConfiguration(rank: 24, sweeps: 3, tolerance: 0)
+        let data = JobData(ratings: training, holdout: holdout, rank: 24, minimumBlockCost: 1e6)
+        let longRows = (0..<40).count { user in training.byUser.range(of: user).count >= 256 }
+        #expect(longRows > 10 && data.plan.user.count > 3, "\(longRows) long rows, \(data.plan.user.count) blocks")
+        func factors(_ workers: Int, crashes: Int) throws -> UInt64? {
+            try SimulatedCluster.run(
+                .init(configuration: configuration, data: data, seed: 8, workers: workers, crashes: crashes)
+            ).outcome.factorChecksum
+        }
+        let alone = try factors(1, crashes: 0)
+        #expect(alone != nil)
+        #expect(try factors(workers, crashes: workers - 1) == alone)
     }
 
     @Test(arguments: 0..<100 as Range<UInt64>)
