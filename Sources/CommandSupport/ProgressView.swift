@@ -46,7 +46,7 @@ public final class ProgressView {
                 """
                 each worker needs about \(ByteSize(need.total)): factors \(ByteSize(need.factors)), \
                 workspaces \(ByteSize(need.workspaces)), messages and the program \(rest); \
-                one that does not map the store also \(ratings) for its ratings, if \(workers) share them
+                one that does not map the store also up to \(ratings) of ratings, shared by \(workers)
                 """)
         case .workerIsShortOfMemory(let name, let room, let share):
             log(

@@ -39,7 +39,10 @@ struct WorkerCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The most memory to take, mapped files aside, such as 512M or 2G; a job that needs more is not joined.",
+            """
+            The most memory to take, mapped files aside: a whole number with K, M, G or T, such as 512M or 2G. A job \
+            that needs more is not joined.
+            """,
             valueName: "size"))
     var memoryLimit: ByteSize?
 
@@ -54,6 +57,13 @@ struct WorkerCommand: AsyncParsableCommand {
     @OptionGroup var logging: LoggingOptions
 
     static func main() async { await runCommand(WorkerCommand.self) }
+
+    func validate() throws {
+        // Whoever writes 512 means megabytes.
+        if let memoryLimit, memoryLimit.bytes < 1 << 20 {
+            throw ValidationError("--memory-limit is less than 1M: give a whole number with M, G or T, such as 512M.")
+        }
+    }
 
     func run() async throws {
         try requireCount(threads, atMost: Limits.threadCount, option: "--threads")

@@ -94,6 +94,9 @@ struct GenerateCommand: ParsableCommand {
         guard preset == nil ? sizes.allSatisfy({ $0 != nil }) : sizes.allSatisfy({ $0 == nil }) else {
             throw ValidationError("Give either --preset, or --users, --items and --ratings.")
         }
+        if output == "-" {
+            throw ValidationError("--output takes a path: a text appears whole or not at all, so it cannot be a stream.")
+        }
         if let holdout {
             if format != .store { throw ValidationError("--holdout is for stores: give it to mf import.") }
             if !(holdout >= 0 && holdout < 1) {

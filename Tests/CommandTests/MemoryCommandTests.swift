@@ -36,7 +36,7 @@ import Testing
         for worker in workers { #expect(try await worker.ending.status == 0) }
     }
 
-    @Test(arguments: ["", "0", "2.5G", "much"]) func limitsThatAreNoSizesAreUsageErrors(limit: String) async throws {
+    @Test(arguments: ["", "0", "512", "2.5G", "much"]) func limitsThatAreNoSizesAreUsageErrors(limit: String) async throws {
         let output = try await Program.worker.run(
             ["--coordinator", "tcp://127.0.0.1:5555", "--memory-limit=\(limit)"])
         #expect(output.status == 64, "\(output.standardError)")
