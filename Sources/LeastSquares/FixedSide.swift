@@ -95,7 +95,8 @@ final class FixedSide: @unchecked Sendable {
 
     private func estimateInverse(of factors: FactorMatrix) {
         let rank = configuration.rank
-        let count = min(max(4 * rank, min(16 * rank, 4096)), factors.rowCount)
+        // At the highest rank that has a preconditioner still 4 d.
+        let count = min(16 * rank, 4096, factors.rowCount)
         guard count > 0 else { return }
         let columns = (0..<count).map { sample in
             // Row t^3 of all, for evenly spread t.
