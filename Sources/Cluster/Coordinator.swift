@@ -59,6 +59,7 @@ public struct Coordinator {
     /// Who solved each block last.
     private var homes: BySide<[WorkerID?]>
     private var schedule: Schedule
+    private var earlyStopping: EarlyStopping?
     private var seconds = BySide(user: 0.0, item: 0.0)
     private var sweeps: [SweepRecord] = []
     private var actions: [Action] = []
@@ -88,6 +89,7 @@ public struct Coordinator {
         factors = JobFactors(job.initialFactors, data: data, solver: solver)
         homes = data.plan.map { Array(repeating: nil, count: $0.count) }
         schedule = Schedule(configuration)
+        earlyStopping = configuration.patience.map { EarlyStopping(patience: $0) }
         deserted = now
     }
 
@@ -479,6 +481,13 @@ public struct Coordinator {
                 remedy: "raise --regularization, or check the values of the ratings")
             return end(.failed(failure), .failed, failure.what, now)
         }
+        switch record.validationRMSE.flatMap({ earlyStopping?.take(sweep: record.sweep, validationRMSE: $0) }) {
+        case .best: factors.keep()
+        case .stop:
+            actions.append(.report(.stoppedEarly(sweep: record.sweep, kept: earlyStopping!.bestSweep ?? 0)))
+            return finish(converged: false, now)
+        case .worse, nil: break
+        }
         take(step, now)
     }
 
@@ -492,10 +501,15 @@ public struct Coordinator {
                 for id in workers.keys where workers[id]!.isReady { workers[id]!.lack(.item, block) }
             }
             begin(halfStep, now)
-        case .end(let converged):
-            end(
-                .done(factors: factors.finished, sweeps: sweeps, converged: converged), .done, "the model is finished", now)
+        case .end(let converged): finish(converged: converged, now)
         }
+    }
+
+    private mutating func finish(converged: Bool, _ now: Duration) {
+        end(
+            .done(
+                factors: factors.finished, sweeps: sweeps, converged: converged, keptSweep: earlyStopping?.bestSweep),
+            .done, "the model is finished", now)
     }
 
     // MARK: The end

@@ -23,6 +23,8 @@ public enum JobEvent: Sendable {
     case sweepEnded(SweepRecord)
     /// Extrapolated item factors did not lower the objective; the users are solved again without.
     case extrapolationWithdrawn(sweep: Int)
+    /// So many sweeps were no better on the held-out ratings than the kept one that the job is over.
+    case stoppedEarly(sweep: Int, kept: Int)
     /// Something odd that the job survived.
     case warning(String)
 }
@@ -30,7 +32,8 @@ public enum JobEvent: Sendable {
 /// How a job ended.
 public enum JobOutcome: Sendable {
     /// The factors of each side, one payload a block, in block order.
-    case done(factors: BySide<[Payload]>, sweeps: [SweepRecord], converged: Bool)
+    /// - keptSweep: the one whose factors these are, where early stopping chose it.
+    case done(factors: BySide<[Payload]>, sweeps: [SweepRecord], converged: Bool, keptSweep: Int?)
     /// Someone asked for it.
     case stopped(reason: String)
     case failed(Failure)

@@ -27,6 +27,8 @@ struct JobFactors {
     private var itemResultPenalty = 0.0
     /// The regularization of each block of extrapolated items.
     private var extrapolatedPenalties: [Double]
+    /// The results of the sweep that is to be the model; nil when that is the last.
+    private var kept: BySide<[Payload]>?
     private let data: JobData
     private let solver: SolverConfiguration
 
@@ -64,8 +66,14 @@ struct JobFactors {
         present.item = results.item.map { .solved(version: version, $0!) }
     }
 
-    /// The results of both sides, once each has been solved: the model.
-    var finished: BySide<[Payload]> { results.map { $0.map { $0! } } }
+    /// Makes the present results the model, until they are kept anew.
+    mutating func keep() { kept = latest }
+
+    /// The model: what was kept, or else the latest results.
+    var finished: BySide<[Payload]> { kept ?? latest }
+
+    /// The results of both sides, once each has been solved.
+    private var latest: BySide<[Payload]> { results.map { $0.map { $0! } } }
 
     /// Extrapolates an item block, and books its penalty.
     private mutating func extrapolate(_ result: Payload, _ block: Int) -> Payload {

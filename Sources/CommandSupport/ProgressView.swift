@@ -60,6 +60,8 @@ public final class ProgressView {
         case .workerRefused(let name, let reason): log(.warning, "worker \(name) refused: \(reason)")
         case .extrapolationWithdrawn(let sweep):
             log(.info, "sweep \(sweep): extrapolation did not help and is off from here on; solving the users again")
+        case .stoppedEarly(let sweep, let kept):
+            log(.info, "sweep \(sweep): the held-out RMSE is not below that of sweep \(kept), whose factors are the model")
         case .warning(let text): log(.warning, text)
         case .halfStepBegan:
             halfStepBegan = clock.now

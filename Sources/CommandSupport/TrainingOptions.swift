@@ -23,6 +23,12 @@ public struct TrainingOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Stop when a sweep lowers the objective by less than this part of it; 0: never.", valueName: "fraction"))
     public var tolerance = JobConfiguration().tolerance
 
+    @Option(
+        help: ArgumentHelp(
+            "Stop after so many sweeps without a lower held-out RMSE, and keep the sweep with the lowest.",
+            valueName: "sweeps"))
+    public var patience: Int?
+
     @Flag(inversion: .prefixedNo, help: "Extrapolate the item factors between sweeps, which saves some.")
     public var extrapolate = JobConfiguration().extrapolate
 
@@ -41,6 +47,7 @@ public struct TrainingOptions: ParsableArguments {
         configuration.center = center
         configuration.sweeps = sweeps
         configuration.tolerance = tolerance
+        configuration.patience = patience
         configuration.extrapolate = extrapolate
         configuration.seed = seed
         try configuration.validate()

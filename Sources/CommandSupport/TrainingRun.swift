@@ -26,6 +26,11 @@ public struct TrainingRun: Sendable {
         destination = options.model
         try DirectoryReplacement.refuseForeign(destination, marker: FactorModel.marker)
         store = try RatingImporter.openStoreOrFile(options.ratings)
+        if configuration.patience != nil, store.holdout?.count ?? 0 == 0 {
+            throw Failure(
+                .usage, "early stopping needs held-out ratings, and there are none", at: "--patience",
+                remedy: "import the ratings with --holdout 0.1 or --test, and train on that store")
+        }
     }
 
     /// What a finished job reports; `--json` prints it.
@@ -36,6 +41,8 @@ public struct TrainingRun: Sendable {
         public var ratings: Int
         public var sweeps: Int
         public var converged: Bool
+        /// The sweep whose factors the model has, where early stopping chose it; the errors are of that sweep.
+        public var keptSweep: Int?
         public var objective: Double
         public var trainRMSE: Double
         public var validationRMSE: Double?
@@ -43,6 +50,7 @@ public struct TrainingRun: Sendable {
 
         enum CodingKeys: String, CodingKey {
             case model, users, items, ratings, sweeps, converged, objective, seconds
+            case keptSweep = "kept_sweep"
             case trainRMSE = "train_rmse"
             case validationRMSE = "validation_rmse"
         }
@@ -80,19 +88,19 @@ public struct TrainingRun: Sendable {
         case .failed(let failure): throw failure
         case .stopped(let reason):
             throw Failure(.tryAgain, "stopped by \(reason) before the model was finished", remedy: "start it again")
-        case .done(let factors, let sweeps, let converged):
+        case .done(let factors, let sweeps, let converged, let keptSweep):
             // The runs below point into the payloads.
             defer { withExtendedLifetime(factors) {} }
             try FactorModel.write(
                 to: destination, configuration: configuration, intercept: Double(completion.solver.intercept),
                 kernelLevel: completion.kernelLevel.rawValue, storeFingerprint: store.fingerprint,
-                converged: converged, userIDs: store.userIDs, itemIDs: store.itemIDs, sweeps: sweeps,
+                converged: converged, keptSweep: keptSweep, userIDs: store.userIDs, itemIDs: store.itemIDs, sweeps: sweeps,
                 userFactors: factors.user.map(\.floats), itemFactors: factors.item.map(\.floats))
-            let last = sweeps[sweeps.count - 1]
+            let kept = sweeps[(keptSweep ?? sweeps.count) - 1]
             return Report(
                 model: destination, users: store.userIDs.count, items: store.itemIDs.count,
-                ratings: store.ratings.count, sweeps: sweeps.count, converged: converged, objective: last.objective,
-                trainRMSE: last.trainRMSE, validationRMSE: last.validationRMSE,
+                ratings: store.ratings.count, sweeps: sweeps.count, converged: converged, keptSweep: keptSweep,
+                objective: kept.objective, trainRMSE: kept.trainRMSE, validationRMSE: kept.validationRMSE,
                 seconds: seconds())
         }
     }
@@ -102,10 +110,11 @@ extension TrainingRun.Report {
     /// Prints the report to standard output, for a person or as JSON.
     public func print(asJSON: Bool) throws {
         if asJSON { return try printJSON(self) }
+        let ending = keptSweep.map { "of which sweep \($0) is kept" } ?? (converged ? "converged" : "not converged yet")
         let heldOut = validationRMSE.map { ", held-out RMSE \(ProgressView.decimal($0, 4))" } ?? ""
         Swift.print(
             """
-            \(model): \(sweeps) sweeps, \(converged ? "converged" : "not converged yet"), \
+            \(model): \(sweeps) sweeps, \(ending), \
             objective \(ProgressView.decimal(objective, 1)), train RMSE \(ProgressView.decimal(trainRMSE, 4))\(heldOut), \
             \(ProgressView.decimal(seconds, 1)) s
             """)

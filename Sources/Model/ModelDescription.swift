@@ -29,12 +29,15 @@ public struct ModelDescription: SealedDocument, Sendable, Hashable {
     public var sweeps: Int
     /// Whether training stopped because it had converged, and not because its sweeps were used up.
     public var converged: Bool
+    /// The sweep whose factors these are, where early stopping chose it; nil for the last.
+    public var keptSweep: Int?
     /// File name to checksum (16 hexadecimal digits), for every file but this one and `training.json`, whose seconds
     /// differ from run to run. Both of those carry their own.
     public var checksums: [String: String]
 
     enum CodingKeys: String, CodingKey {
         case configuration, intercept, users, items, rank, sweeps, converged, checksums
+        case keptSweep = "kept_sweep"
         case kernelLevel = "kernel_level"
         case storeFingerprint = "store_fingerprint"
         case userIDs = "user_ids"

@@ -13,6 +13,7 @@ extension FactorModel {
     ///   - intercept: what was subtracted from the ratings before the fit; 0 when the job does not centre.
     ///   - storeFingerprint: of the store whose rows the factors' rows are.
     ///   - sweeps: every sweep that was done, in order.
+    ///   - keptSweep: the sweep whose factors these are, where it is not just the last.
     ///   - userFactors: consecutive runs of rows, which together are the users x rank matrix in C order; each run
     ///     holds whole rows.
     ///   - itemFactors: likewise for the items.
@@ -20,7 +21,7 @@ extension FactorModel {
     ///   else than a model stands at `destination`; or of the file system. Nothing is left behind then.
     public static func write(
         to destination: String, configuration: JobConfiguration, intercept: Double, kernelLevel: String,
-        storeFingerprint: String, converged: Bool, userIDs: IDMap, itemIDs: IDMap, sweeps: [SweepRecord],
+        storeFingerprint: String, converged: Bool, keptSweep: Int? = nil, userIDs: IDMap, itemIDs: IDMap, sweeps: [SweepRecord],
         userFactors: [UnsafeBufferPointer<Float>], itemFactors: [UnsafeBufferPointer<Float>]
     ) throws(Failure) {
         let rank = configuration.rank
@@ -55,7 +56,7 @@ extension FactorModel {
                 configuration: configuration, intercept: intercept, kernelLevel: kernelLevel,
                 storeFingerprint: storeFingerprint, users: userIDs.count, items: itemIDs.count, rank: rank,
                 userIDs: userIDs.kind, itemIDs: itemIDs.kind, sweeps: sweeps.count, converged: converged,
-                checksums: checksums),
+                keptSweep: keptSweep, checksums: checksums),
             to: replacement.path(ModelFile.description))
         try replacement.commit()
     }

@@ -369,7 +369,7 @@ extension JobData {
 extension JobOutcome {
     /// The checksum of both sides' factors, when the job is done.
     public var factorChecksum: UInt64? {
-        guard case .done(let factors, _, _) = self else { return nil }
+        guard case .done(let factors, _, _, _) = self else { return nil }
         var checksum = Checksum()
         for payload in factors.user + factors.item { checksum.update(payload.bytes) }
         return checksum.value

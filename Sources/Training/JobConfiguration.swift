@@ -21,6 +21,9 @@ public struct JobConfiguration: Sendable, Hashable, Codable {
     public var sweeps: Int
     /// Training stops when a sweep lowers the objective by less than this fraction of it. 0 runs every sweep.
     public var tolerance: Double
+    /// Training stops when so many sweeps have not lowered the held-out error, and the sweep with the least is kept; nil
+    /// to go by the objective alone and keep the last.
+    public var patience: Int?
     /// Whether item factors are extrapolated between sweeps; see ``Extrapolation``.
     public var extrapolate: Bool
     /// Seed of the initial factors.
@@ -30,7 +33,7 @@ public struct JobConfiguration: Sendable, Hashable, Codable {
     public init(
         rank: Int = 64, regularization: Double = 0.08, regularizationScaling: RegularizationScaling = .count,
         solver: SolverKind = .auto, precision: Precision? = nil, conjugateGradientSteps: Int = 3, center: Bool = true,
-        sweeps: Int = 15, tolerance: Double = 1e-4, extrapolate: Bool = true, seed: UInt64 = 1
+        sweeps: Int = 15, tolerance: Double = 1e-4, patience: Int? = nil, extrapolate: Bool = true, seed: UInt64 = 1
     ) {
         self.rank = rank
         self.regularization = regularization
@@ -41,12 +44,13 @@ public struct JobConfiguration: Sendable, Hashable, Codable {
         self.center = center
         self.sweeps = sweeps
         self.tolerance = tolerance
+        self.patience = patience
         self.extrapolate = extrapolate
         self.seed = seed
     }
 
     enum CodingKeys: String, CodingKey {
-        case rank, regularization, solver, precision, center, sweeps, tolerance, extrapolate, seed
+        case rank, regularization, solver, precision, center, sweeps, tolerance, patience, extrapolate, seed
         case regularizationScaling = "regularization_scaling"
         case conjugateGradientSteps = "cg_steps"
     }
@@ -80,6 +84,8 @@ extension JobConfiguration {
         try require(
             tolerance >= 0 && tolerance < 1, "the tolerance is \(tolerance)", "tolerance",
             "give a number of 0 or more and less than 1")
+        try require(
+            patience.map { $0 >= 1 } ?? true, "the patience is \(patience ?? 0)", "patience", "give 1 sweep or more")
     }
 
     /// What the workers need of it for ratings whose mean is `mean`.

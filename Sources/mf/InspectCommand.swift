@@ -71,7 +71,9 @@ struct InspectCommand: ParsableCommand {
     private func describe(_ model: FactorModel) {
         let description = model.description
         let configuration = description.configuration
-        let end = description.converged ? "converged" : "all that were asked for"
+        let end =
+            description.keptSweep.map { "sweep \($0), the best on the held-out ratings, is kept" }
+            ?? (description.converged ? "converged" : "all that were asked for")
         let lines: [(name: String, value: String)] = [
             ("model", path),
             ("users", "\(description.users.grouped) (\(description.userIDs) as ids)"),

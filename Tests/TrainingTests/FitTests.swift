@@ -15,7 +15,7 @@ import Training
     ) throws -> (users: [[Double]], items: [[Double]], objectives: [Objective], mean: Double) {
         let data = JobData(ratings: matrix, holdout: nil, rank: configuration.rank)
         let result = try SimulatedCluster.run(.init(configuration: configuration, data: data, seed: 1, workers: 2))
-        guard case .done(let factors, _, _) = result.outcome else { throw NotDone() }
+        guard case .done(let factors, _, _, _) = result.outcome else { throw NotDone() }
         func rows(_ payloads: [Payload]) -> [[Double]] {
             payloads.flatMap { payload in
                 let floats = payload.floats
