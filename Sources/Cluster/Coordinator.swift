@@ -64,9 +64,9 @@ public struct Coordinator {
     private var sweeps: [SweepRecord] = []
     private var actions: [Action] = []
 
-    /// Bytes that the shell sent and received since the last sweep ended; the shell counts them.
-    public var bytesSent = 0
-    public var bytesReceived = 0
+    /// Bytes that the shell sent and received since the last sweep ended.
+    private var bytesSent = 0
+    private var bytesReceived = 0
     /// Messages that were not acted on.
     public private(set) var dropped: [DropReason: Int] = [:]
 
@@ -105,7 +105,9 @@ public struct Coordinator {
         if hasEnded { return [] }
         if let closing {
             switch parcel.message {
-            case .goodbye: close(id)
+            case .goodbye(_, let peakMemory):
+                workers[id]?.notePeakMemory(peakMemory)
+                close(id)
             // It came too late to take part.
             case .hello: send(closing.message, to: id, now)
             default: break
@@ -196,6 +198,20 @@ public struct Coordinator {
         return actions
     }
 
+    // MARK: Bytes
+
+    /// Books what the shell has sent to a worker; what travels is the shell's to know.
+    public mutating func countSent(_ byteCount: Int, to id: WorkerID) {
+        bytesSent += byteCount
+        workers[id]?.account.bytesReceived += byteCount
+    }
+
+    /// Books what the shell has received from a worker.
+    public mutating func countReceived(_ byteCount: Int, from id: WorkerID) {
+        bytesReceived += byteCount
+        workers[id]?.account.bytesSent += byteCount
+    }
+
     // MARK: Workers
 
     private mutating func greet(_ hello: WorkerMessage.Hello, _ id: WorkerID, _ now: Duration) {
@@ -258,6 +274,7 @@ public struct Coordinator {
         guard let ledger = workers.removeValue(forKey: id) else { return }
         if workers.isEmpty { deserted = now }
         actions.append(.report(.workerLeft(name: ledger.hello.name, reason: reason, workers: workers.count)))
+        actions.append(.report(.membershipEnded(ledger.account)))
         guard solving != nil else { return }
         solving!.pool.giveBack(ledger.assigned)
         solving!.pool.release(id)
@@ -290,7 +307,9 @@ public struct Coordinator {
         case .solved(let solved): accept(solved, parcel.payload, id, now)
         case .failed(let failure): fail(failure, now)
         case .cached(let side, let blocks): note(blocks, side, cachedBy: id)
-        case .goodbye(let reason): remove(id, reason: reason, now)
+        case .goodbye(let reason, let peakMemory):
+            workers[id]!.notePeakMemory(peakMemory)
+            remove(id, reason: reason, now)
         }
     }
 
@@ -299,6 +318,7 @@ public struct Coordinator {
         let hello = workers[id]!.hello
         if !mapsStore, let limit = hello.memoryLimit, !giveRoom(id, hello, limit, now) { return }
         workers[id]!.standing = .ready(mapsStore: mapsStore)
+        workers[id]!.time.readySince = now
         for side in Side.allCases {
             for (block, factors) in factors.present[side].enumerated() where factors.payload != nil {
                 workers[id]!.lack(side, block)
@@ -435,6 +455,7 @@ public struct Coordinator {
             return
         }
         solving!.sums[block] = solved.sums
+        workers[id]!.time.solved(side, seconds: solved.seconds, now: now)
         solving!.unsolvedCount -= 1
         solving!.solvedRowCount += data.plan[side].rows(block).count
         factors.take(payload, block: block, of: halfStep)
@@ -460,10 +481,11 @@ public struct Coordinator {
         let objective = Objective(
             blocks: solving.sums.map { $0! }, side: halfStep.side, fixedPenalty: factors.penalty[halfStep.side.other])
         factors.complete(halfStep, objective)
-        let seconds = (now - solving.began) / .seconds(1)
-        actions.append(.report(.halfStepEnded(halfStep, objective: objective, seconds: seconds)))
+        let present = workers.keys.sorted().compactMap { workers[$0]!.isReady ? workers[$0]!.time : nil }
+        let time = HalfStepTime(of: present, began: solving.began, ended: now)
+        actions.append(.report(.halfStepEnded(halfStep, objective: objective, time: time)))
         let step = schedule.next(after: halfStep, objective: objective.value)
-        self.seconds[halfStep.side] += seconds
+        seconds[halfStep.side] += time.seconds
         guard halfStep.endsSweep else { return take(step, now) }
         let record = SweepRecord(
             sweep: halfStep.sweep, objective: objective.value, trainRMSE: objective.trainRMSE,
@@ -532,11 +554,12 @@ public struct Coordinator {
 
     /// Takes in that a worker has read that the job is over, or is gone.
     private mutating func close(_ id: WorkerID) {
-        workers[id] = nil
+        if let ledger = workers.removeValue(forKey: id) { actions.append(.report(.membershipEnded(ledger.account))) }
         if workers.isEmpty { end() }
     }
 
     private mutating func end() {
+        for id in workers.keys.sorted() { actions.append(.report(.membershipEnded(workers[id]!.account))) }
         actions.append(.end(closing!.outcome))
         hasEnded = true
     }

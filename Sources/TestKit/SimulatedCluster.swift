@@ -270,8 +270,9 @@ public struct SimulatedCluster {
         do throws(Failure) {
             let (payload, sums) = try members[index].memory!.solve(task)
             try? perform(
-                members[index].machine.solved(task.halfStep, block: task.block, factors: payload, sums: sums, now: now),
-                by: index)
+                members[index].machine.solved(
+                    task.halfStep, block: task.block, factors: payload, sums: sums,
+                    seconds: .random(in: 0...1, using: &generator), now: now), by: index)
         } catch {
             try? perform(
                 members[index].machine.failed(

@@ -1,0 +1,67 @@
+// Why: `mf train` and `mf bench train` run a job in the same way: a coordinator in this process, and workers that it
+// starts and that end with it.
+
+import ArgumentParser
+import Cluster
+import ClusterRuntime
+import CommandSupport
+import Failures
+import Foundation
+import LeastSquares
+
+/// The workers that a command starts for its job.
+struct LocalWorkerOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Worker processes.", valueName: "n"))
+    var workers = 1
+
+    @Option(help: ArgumentHelp("Threads of each worker; the cores divided among the workers by default.", valueName: "n"))
+    var threads: Int?
+
+    @OptionGroup var kernels: KernelOptions
+}
+
+/// A job whose workers are processes of this machine.
+struct LocalTraining {
+    let workers: Int
+    let threads: Int
+    private let kernels: KernelLevel?
+    private let logging: LoggingOptions
+
+    /// - Throws: a ``Failure`` when such workers cannot be.
+    init(_ options: LocalWorkerOptions, logging: LoggingOptions) throws(Failure) {
+        try requireCount(options.workers, atMost: 256, option: "--workers")
+        workers = options.workers
+        threads = options.threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount / workers)
+        try requireCount(threads, atMost: Limits.threadCount, option: "--threads")
+        kernels = try options.kernels.level()
+        if let kernels { _ = try Kernels(level: kernels) }
+        self.logging = logging
+    }
+
+    /// Runs the job to its end.
+    /// - Parameter observe: told what happens in the job, on the coordinator's thread.
+    /// - Throws: a ``Failure``; the exit code of a signal when one has ended it.
+    func run(
+        _ run: TrainingRun, observe: @escaping @Sendable (JobEvent) -> Void = { _ in }
+    ) async throws -> TrainingRun.Report {
+        let logger = logging.makeLogger("mf")
+        let stop = try StopRequest()
+        let trap = SignalTrap { stop.stop(reason: $0) }
+        let folder = try ScratchFolder()
+        defer { withExtendedLifetime(folder) {} }
+        let options = CoordinatorRuntime.Options(
+            listen: try Endpoint("ipc://\(folder("coordinator"))"),
+            // One is enough to begin: the others join when they are ready, and one that dies before is not waited for.
+            settings: CoordinatorSettings(minWorkers: 1, kernelLevel: kernels))
+        let processes = try WorkerProcesses(
+            count: workers, threads: threads, endpoint: options.listen, kernels: kernels, logLevel: logging.logLevel)
+        do {
+            return try await processes.whileRunning(stop: stop, logger: logger) { () throws(Failure) in
+                try await run.run(options, stop: stop, logger: logger, observe: observe)
+            }
+        } catch let failure where trap.received != nil {
+            logger.notice("\(failure)")
+            throw ExitCode(SignalTrap.exitCode(of: trap.received!))
+        }
+    }
+}
