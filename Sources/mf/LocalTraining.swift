@@ -17,6 +17,8 @@ struct LocalWorkerOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Threads of each worker; the cores divided among the workers by default.", valueName: "n"))
     var threads: Int?
 
+    @OptionGroup var memory: WorkerMemoryOptions
+
     @OptionGroup var kernels: KernelOptions
 }
 
@@ -25,6 +27,7 @@ struct LocalTraining {
     let workers: Int
     let threads: Int
     private let kernels: KernelLevel?
+    private let memory: WorkerMemoryOptions
     private let logging: LoggingOptions
 
     /// - Throws: a ``Failure`` when such workers cannot be.
@@ -35,6 +38,9 @@ struct LocalTraining {
         try requireCount(threads, atMost: Limits.threadCount, option: "--threads")
         kernels = try options.kernels.level()
         if let kernels { _ = try Kernels(level: kernels) }
+        memory = options.memory
+        // Once, rather than by each worker in turn.
+        _ = try memory.ratingsCache()
         self.logging = logging
     }
 
@@ -54,7 +60,8 @@ struct LocalTraining {
             // One is enough to begin: the others join when they are ready, and one that dies before is not waited for.
             settings: CoordinatorSettings(minWorkers: 1, kernelLevel: kernels))
         let processes = try WorkerProcesses(
-            count: workers, threads: threads, endpoint: options.listen, kernels: kernels, logLevel: logging.logLevel)
+            count: workers, threads: threads, endpoint: options.listen, kernels: kernels, memory: memory,
+            logLevel: logging.logLevel)
         do {
             return try await processes.whileRunning(stop: stop, logger: logger) { () throws(Failure) in
                 try await run.run(options, stop: stop, logger: logger, observe: observe)

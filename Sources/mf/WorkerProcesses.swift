@@ -1,6 +1,7 @@
 // Why: `mf train` starts its own workers, and they must never outlive it or be left unnoticed when they die.
 
 import ClusterRuntime
+import CommandSupport
 import Failures
 import Foundation
 import LeastSquares
@@ -18,7 +19,10 @@ struct WorkerProcesses {
     /// How long the workers have to end by themselves once the job is over: all that took part know already.
     private static let farewellSeconds = 1
 
-    init(count: Int, threads: Int, endpoint: Endpoint, kernels: KernelLevel?, logLevel: Logger.Level) throws(Failure) {
+    init(
+        count: Int, threads: Int, endpoint: Endpoint, kernels: KernelLevel?, memory: WorkerMemoryOptions,
+        logLevel: Logger.Level
+    ) throws(Failure) {
         self.count = count
         let folder = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
         executable = folder.appendingPathComponent("mf-worker").path
@@ -32,7 +36,7 @@ struct WorkerProcesses {
         arguments = [
             "--coordinator", endpoint.description, "--threads", "\(threads)", "--coordinator-timeout",
             "\(Self.coordinatorTimeoutSeconds)", "--end-with-parent", "\(getpid())", "--log-level", level.rawValue,
-        ] + (kernels.map { ["--kernels", $0.rawValue] } ?? [])
+        ] + (kernels.map { ["--kernels", $0.rawValue] } ?? []) + memory.arguments
     }
 
     /// Runs the workers as long as `body` runs.
