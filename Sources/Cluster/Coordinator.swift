@@ -55,6 +55,7 @@ public struct Coordinator {
     private var workers: [WorkerID: WorkerLedger] = [:]
     /// Since when there have been too few workers: none, or before the job begins fewer than it needs.
     private var deserted: Duration?
+    private var refusals = Refusals()
     private var factors: JobFactors
     /// Who solved each block last.
     private var homes: BySide<[WorkerID?]>
@@ -172,12 +173,9 @@ public struct Coordinator {
             }
         }
         if let deserted, now - deserted > settings.workerTimeout {
-            end(
-                .failed(
-                    Failure(
-                        .unavailable,
-                        "\(workers.count) of \(solving == nil ? settings.minWorkers : 1) workers for \(settings.workerTimeout)",
-                        remedy: "start mf-worker with this coordinator's address")), .failed, "too few workers", now)
+            let needed = solving == nil ? settings.minWorkers : 1
+            let failure = refusals.tooFew(workers.count, of: needed, for: settings.workerTimeout)
+            end(.failed(failure), .failed, "too few workers", now)
         }
         return actions
     }
@@ -229,7 +227,7 @@ public struct Coordinator {
             refuse(hello, id, "there are \(Limits.workerCount) workers already", now)
             return
         }
-        if let limit = hello.memoryLimit, let defect = memoryNeed(hello).defect(ofLimit: limit) {
+        if let limit = hello.memoryLimit, let defect = memoryNeed(hello).defect(ofLimit: limit, ratings: leastRatings) {
             refuse(hello, id, defect, now)
             return
         }
@@ -267,7 +265,8 @@ public struct Coordinator {
 
     private mutating func refuse(_ hello: WorkerMessage.Hello, _ id: WorkerID, _ reason: String, _ now: Duration) {
         send(.refused(.unfit, reason: reason), to: id, now)
-        actions.append(.report(.workerRefused(name: hello.name, reason: reason)))
+        actions.append(.report(.workerRefused(name: hello.name, reason: reason, workers: workers.count)))
+        refusals.note(hello.name, reason)
     }
 
     private mutating func remove(_ id: WorkerID, reason: String, _ now: Duration) {
@@ -339,14 +338,16 @@ public struct Coordinator {
             longestRow: ratingsNeed.longestRow)
     }
 
+    /// What a worker that has to be sent its ratings needs for them at the least.
+    private var leastRatings: Int { ratingsNeed.least(blocksInFlight: settings.blocksInFlight) }
+
     /// Notes how many ratings a worker that has to be sent them can hold.
     /// - Returns: false when these are too few, and the worker was refused.
     private mutating func giveRoom(
         _ id: WorkerID, _ hello: WorkerMessage.Hello, _ limit: ByteSize, _ now: Duration
     ) -> Bool {
         let need = memoryNeed(hello)
-        let least = ratingsNeed.least(blocksInFlight: settings.blocksInFlight)
-        if let defect = need.defect(ofLimit: limit, ratings: least) {
+        if let defect = need.defect(ofLimit: limit, ratings: leastRatings, mapsStore: false) {
             workers[id] = nil
             if workers.isEmpty { deserted = now }
             refuse(hello, id, defect, now)

@@ -13,7 +13,7 @@ public enum JobEvent: Sendable {
     /// A worker's membership is over, be it with the job.
     case membershipEnded(WorkerAccount)
     /// A worker that cannot take part.
-    case workerRefused(name: String, reason: String)
+    case workerRefused(name: String, reason: String, workers: Int)
     /// The job begins; `need` is that of the worker with the most threads, and its ratings those of its share.
     case jobBegan(need: MemoryNeed, ratings: ByteSize, workers: Int)
     /// A worker has so little room for ratings that its share of them does not fit: some are sent again every sweep.

@@ -57,7 +57,8 @@ public final class ProgressView {
                 """)
         case .workerLeft(let name, let reason, let workers):
             log(.warning, "worker \(name) left: \(reason); its blocks go to others; workers that remain: \(workers)")
-        case .workerRefused(let name, let reason): log(.warning, "worker \(name) refused: \(reason)")
+        case .workerRefused(let name, let reason, let workers):
+            log(.warning, "worker \(name) refused: \(reason); workers that are here: \(workers)")
         case .extrapolationWithdrawn(let sweep):
             log(.info, "sweep \(sweep): extrapolation did not help and is off from here on; solving the users again")
         case .stoppedEarly(let sweep, let kept):

@@ -292,7 +292,7 @@ public struct SimulatedCluster {
                 result.withdrawnExtrapolations += 1
                 result.objectives.removeLast()
             case .report(.halfStepProgressed): solvedCount += 1
-            case .report(.workerRefused(_, let reason)): result.refusals.append(reason)
+            case .report(.workerRefused(_, let reason, _)): result.refusals.append(reason)
             case .report: break
             case .end(let outcome):
                 result.outcome = outcome

@@ -8,6 +8,7 @@ import CommandSupport
 import Failures
 import Foundation
 import LeastSquares
+import Synchronization
 
 /// The workers that a command starts for its job.
 struct LocalWorkerOptions: ParsableArguments {
@@ -62,9 +63,21 @@ struct LocalTraining {
         let processes = try WorkerProcesses(
             count: workers, threads: threads, endpoint: options.listen, kernels: kernels, memory: memory,
             logLevel: logging.logLevel)
+        let departure = Mutex<String?>(nil)
         do {
-            return try await processes.whileRunning(stop: stop, logger: logger) { () throws(Failure) in
-                try await run.run(options, stop: stop, logger: logger, observe: observe)
+            return try await processes.whileRunning(
+                stop: stop, logger: logger, reason: { departure.withLock { $0 } }
+            ) { () throws(Failure) in
+                try await run.run(
+                    options, stop: stop, logger: logger,
+                    observe: { event in
+                        switch event {
+                        case .workerRefused(_, let reason, _), .workerLeft(_, let reason, _):
+                            departure.withLock { $0 = reason }
+                        default: break
+                        }
+                        observe(event)
+                    })
             }
         } catch let failure where trap.received != nil {
             logger.notice("\(failure)")
