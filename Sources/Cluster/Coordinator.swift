@@ -425,7 +425,7 @@ public struct Coordinator {
     private mutating func begin(_ halfStep: HalfStep, _ now: Duration) {
         let plan = data.plan[halfStep.side]
         solving = Solving(
-            halfStep: halfStep, began: now, pool: BlockPool(homes: homes[halfStep.side]),
+            halfStep: halfStep, began: now, pool: BlockPool(homes: deal(halfStep.side).homes),
             sums: Array(repeating: nil, count: plan.count), unsolvedCount: plan.count)
         actions.append(.report(.halfStepBegan(halfStep, rows: plan.rowCount)))
         for id in workers.keys.sorted() {
@@ -435,6 +435,13 @@ public struct Coordinator {
             }
             supply(id, now)
         }
+    }
+
+    /// Where the blocks of a side are to be solved: at home, unless that is predicted to take longer.
+    private func deal(_ side: Side) -> BlockDeal {
+        BlockDeal(
+            homes: homes[side],
+            secondsPerBlock: workers.filter { $0.value.isReady }.mapValues { $0.time.secondsPerBlock[side] })
     }
 
     private mutating func accept(
