@@ -8,13 +8,10 @@ import Glibc
 
 /// The address space that the operating system lets this process have.
 enum AddressSpace {
-    /// The stack of a thread as the C library makes it.
-    private static let stackByteCount = 8 << 20
-
     /// Requires that `need` can be had, and the stacks of `threads` threads.
     /// - Throws: a ``Failure`` of kind `system` with the number and the remedy.
     static func require(_ need: MemoryNeed, threads: Int) throws(Failure) {
-        let byteCount = need.total + threads * stackByteCount
+        let byteCount = need.total + threads * SystemMemory.stackByteCount
         let start = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
         guard let start, start != MAP_FAILED else {
             throw Failure(

@@ -11,6 +11,8 @@ public func runCommand<Root: ParsableCommand>(_ root: Root.Type) async {
     signal(SIGXFSZ, SIG_IGN)
     BusErrors.install()
     do {
+        // With less, some thread could not be started later, and would be waited for.
+        try SystemMemory.requireReserve()
         var command = try root.parseAsRoot()
         if var command = command as? any AsyncParsableCommand {
             try await command.run()

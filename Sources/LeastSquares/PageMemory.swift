@@ -23,13 +23,7 @@ final class PageMemory: @unchecked Sendable {
         let isLarge = byteCount >= Self.hugePageByteCount
         // Room to begin at a multiple of the page size that we hope for.
         let mappedByteCount = max(isLarge ? byteCount + Self.hugePageByteCount : byteCount, 1)
-        guard let first = mmap(nil, mappedByteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
-            first != MAP_FAILED
-        else {
-            throw Failure(
-                .system, "cannot take \(mappedByteCount >> 20) MiB for \(purpose())",
-                remedy: "free some memory, or lower the rank")
-        }
+        let first = try SystemMemory.map(mappedByteCount, for: purpose(), remedy: "lower the rank")
         mapping = UnsafeMutableRawBufferPointer(start: first, count: mappedByteCount)
         self.byteCount = byteCount
         guard isLarge else {

@@ -6,10 +6,11 @@ import Synchronization
 
 /// Runs `body` for 0, 1, ... `count - 1` in parallel.
 /// - Returns: the results in order.
-/// - Throws: the failure of the lowest number that failed.
+/// - Throws: the failure of the lowest number that failed; one of kind `system` when there is no memory for threads.
 func concurrently<Result: Sendable>(
     _ count: Int, _ body: @Sendable (Int) throws(Failure) -> Result
 ) throws(Failure) -> [Result] {
+    try SystemMemory.requireReserve()
     let outcomes = Mutex<[Swift.Result<Result, Failure>?]>(Array(repeating: nil, count: count))
     DispatchQueue.concurrentPerform(iterations: count) { index in
         let outcome: Swift.Result<Result, Failure>

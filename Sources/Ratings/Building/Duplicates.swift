@@ -67,8 +67,8 @@ extension SortedRows {
     /// Means and sums are taken in double over ascending values: the order of the input does not matter.
     func resolved(
         _ policy: DuplicatePolicy, denominator: Int, numbering: [Side: Numbering], rowSide: Side
-    ) -> RatingRun {
-        let run = RatingRun(count: count)
+    ) throws(Failure) -> RatingRun {
+        let run = try RatingRun(count: count)
         let (rowNumbers, columnNumbers) = (numbering[rowSide]!.numbers, numbering[rowSide.other]!.numbers)
         let (rows, columns) = (run.numbers(of: rowSide).pointer, run.numbers(of: rowSide.other).pointer)
         var kept = 0
@@ -87,7 +87,7 @@ extension SortedRows {
                 start = next
             }
         }
-        return run.slice(0..<kept)
+        return try run.slice(0..<kept)
     }
 }
 

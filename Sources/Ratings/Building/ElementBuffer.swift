@@ -5,6 +5,7 @@
 // not what malloc keeps for later; and huge pages make the scattered writes of sorting cheaper.
 
 import ArrayFiles
+import Failures
 import Glibc
 
 /// Memory for a fixed number of elements, not initialized. The one unchecked type of this module's parallel writes.
@@ -18,12 +19,11 @@ final class ElementBuffer<Element: BitwiseCopyable & Sendable>: @unchecked Senda
     private static var mappedByteCount: Int { 1 << 18 }
     private static var hugePagesByteCount: Int { 1 << 24 }
 
-    init(count: Int) {
+    /// - Throws: a ``Failure`` of kind `system` when a large buffer cannot be had.
+    init(count: Int) throws(Failure) {
         let byteCount = count * MemoryLayout<Element>.stride
-        if byteCount >= Self.mappedByteCount,
-            let memory = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
-            memory != MAP_FAILED
-        {
+        if byteCount >= Self.mappedByteCount {
+            let memory = try SystemMemory.map(byteCount, for: "ratings")
             if byteCount >= Self.hugePagesByteCount { madvise(memory, byteCount, MADV_HUGEPAGE) }
             elements = UnsafeMutableBufferPointer(
                 start: memory.bindMemory(to: Element.self, capacity: count), count: count)
@@ -34,14 +34,20 @@ final class ElementBuffer<Element: BitwiseCopyable & Sendable>: @unchecked Senda
         }
     }
 
-    convenience init(count: Int, repeating element: Element) {
-        self.init(count: count)
+    /// Memory for few elements, taken from the heap.
+    init(few count: Int) {
+        elements = .allocate(capacity: count)
+        isMapped = false
+    }
+
+    convenience init(count: Int, repeating element: Element) throws(Failure) {
+        try self.init(count: count)
         elements.initialize(repeating: element)
     }
 
     /// A copy of `source`.
-    convenience init(_ source: UnsafeBufferPointer<Element>) {
-        self.init(count: source.count)
+    convenience init(_ source: UnsafeBufferPointer<Element>) throws(Failure) {
+        try self.init(count: source.count)
         _ = elements.initialize(fromContentsOf: source)
     }
 

@@ -88,15 +88,15 @@ struct PairSet: PairPredicate {
 
 extension RatingRun {
     /// The ratings outside of `pairs` and those inside, each in order.
-    func split<Pairs: PairPredicate>(by pairs: Pairs) -> (outside: RatingRun, inside: RatingRun) {
+    func split<Pairs: PairPredicate>(by pairs: Pairs) throws(Failure) -> (outside: RatingRun, inside: RatingRun) {
         var isInside = [Bool](repeating: false, count: count)
         var insideCount = 0
         for index in 0..<count where pairs.contains(user: users.pointer[index], item: items.pointer[index]) {
             isInside[index] = true
             insideCount += 1
         }
-        if insideCount == 0 { return (self, RatingRun(count: 0)) }
-        let (outside, inside) = (RatingRun(count: count - insideCount), RatingRun(count: insideCount))
+        if insideCount == 0 { return (self, RatingRun()) }
+        let (outside, inside) = (try RatingRun(count: count - insideCount), try RatingRun(count: insideCount))
         var (outsidePlace, insidePlace) = (0, 0)
         for index in 0..<count {
             if isInside[index] {
@@ -123,8 +123,8 @@ extension RatingRun {
         let count = runs.count
         let waiting = Mutex<[RatingRun?]>(runs)
         runs = []
-        let parts = try concurrently(count) { index in
-            waiting.withLock { runs in runs[index].take()! }.split(by: pairs)
+        let parts = try concurrently(count) { index throws(Failure) in
+            try waiting.withLock { runs in runs[index].take()! }.split(by: pairs)
         }
         return (parts.map(\.outside), parts.map(\.inside))
     }

@@ -2,6 +2,7 @@
 // together. Equal counts go by ascending id, so that the numbering depends on the ratings alone.
 
 import ArrayFiles
+import Failures
 
 /// The rows of one side: from the numbers of an ``IDTable`` to rows, and back.
 struct Numbering: Sendable {
@@ -47,12 +48,12 @@ extension Numbering {
 
 extension IDMap {
     /// The ids of `numbers`, in their order.
-    func selecting(_ numbers: [UInt32]) -> IDMap {
+    func selecting(_ numbers: [UInt32]) throws(Failure) -> IDMap {
         switch storage {
         case .integers(let ids):
             return IDMap(integers: numbers.map { ids[Int($0)] })
         case .strings(let text, _):
-            let copy = ElementBuffer<UInt8>(count: text.count)
+            let copy = try ElementBuffer<UInt8>(count: text.count)
             var starts: [Int64] = [0]
             starts.reserveCapacity(numbers.count + 1)
             var place = 0

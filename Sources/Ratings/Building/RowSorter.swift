@@ -53,8 +53,8 @@ struct RowSorter: Sendable {
     ) throws(Failure) -> SortedRows<Value> {
         let count = runs.reduce(0) { $0 + $1.count }
         let (own, other) = (numbering[side]!.rows, numbering[side.other]!.rows)
-        let columns = ElementBuffer<UInt32>(count: count)
-        let values = ElementBuffer<Value>(count: count)
+        let columns = try ElementBuffer<UInt32>(count: count)
+        let values = try ElementBuffer<Value>(count: count)
         let lanes = min(laneCount(count, rows: own.count), max(1, runs.count))
         @Sendable func stretch(_ lane: Int) -> Range<Int> {
             runs.count * lane / lanes..<runs.count * (lane + 1) / lanes
@@ -82,8 +82,8 @@ struct RowSorter: Sendable {
 
     /// The same ratings by the other side, whose columns are ascending within each row.
     func transposed<Value: StoredValue>(_ rows: SortedRows<Value>) throws(Failure) -> SortedRows<Value> {
-        let columns = ElementBuffer<UInt32>(count: rows.count)
-        let values = ElementBuffer<Value>(count: rows.count)
+        let columns = try ElementBuffer<UInt32>(count: rows.count)
+        let values = try ElementBuffer<Value>(count: rows.count)
         let lanes = laneCount(rows.count, rows: rows.columnCount)
         let offsets = try countingSort(rowCount: rows.columnCount, lanes: lanes) { lane, counts in
             let stretch = rows.stretch(lane, of: lanes)
@@ -108,8 +108,8 @@ struct RowSorter: Sendable {
     /// How many entries each number has in `runs`.
     func counts(of side: Side, in runs: [RatingRun], numbers: Int) throws(Failure) -> ElementBuffer<Int> {
         let lanes = min(laneCount(runs.reduce(0) { $0 + $1.count }, rows: numbers), max(1, runs.count))
-        let counts = try concurrently(lanes) { lane in
-            let counts = ElementBuffer<Int>(count: numbers, repeating: 0)
+        let counts = try concurrently(lanes) { lane throws(Failure) in
+            let counts = try ElementBuffer<Int>(count: numbers, repeating: 0)
             for run in runs[runs.count * lane / lanes..<runs.count * (lane + 1) / lanes] {
                 for number in run.numbers(of: side).elements { counts.pointer[Int(number)] += 1 }
             }
@@ -132,9 +132,9 @@ struct RowSorter: Sendable {
         rowCount: Int, lanes: Int, count: @Sendable (_ lane: Int, _ counts: UnsafeMutablePointer<Int>) -> Void,
         place: @Sendable (_ lane: Int, _ places: UnsafeMutablePointer<Int>) -> Void
     ) throws(Failure) -> ElementBuffer<Int64> {
-        let cursors = ElementBuffer<Int>(count: lanes * rowCount, repeating: 0)
+        let cursors = try ElementBuffer<Int>(count: lanes * rowCount, repeating: 0)
         _ = try concurrently(lanes) { lane in count(lane, cursors.pointer + lane * rowCount) }
-        let offsets = ElementBuffer<Int64>(count: rowCount + 1)
+        let offsets = try ElementBuffer<Int64>(count: rowCount + 1)
         var position = 0
         for row in 0..<rowCount {
             offsets.pointer[row] = Int64(position)

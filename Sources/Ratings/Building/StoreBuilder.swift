@@ -70,7 +70,7 @@ struct StoreBuilder {
     ) throws(Failure) -> RatingStore? {
         guard let kept: SortedMatrix<Value> = try sort(&training, false, denominator, numbering) else { return nil }
         guard let held: SortedMatrix<Value> = try sort(&holdout, true, denominator, numbering) else {
-            training = [kept.byUser.resolved(.last, denominator: denominator, numbering: numbering, rowSide: .user)]
+            training = [try kept.byUser.resolved(.last, denominator: denominator, numbering: numbering, rowSide: .user)]
             return nil
         }
         return try store(kept, held, denominator, numbering)
@@ -99,7 +99,7 @@ struct StoreBuilder {
             throw try describe(
                 RepeatedPairs(isHoldout: isHoldout, pairs: repeated.map { (users[$0.row], items[$0.column]) }))
         }
-        let run = byUser.resolved(duplicates, denominator: denominator, numbering: numbering, rowSide: .user)
+        let run = try byUser.resolved(duplicates, denominator: denominator, numbering: numbering, rowSide: .user)
         if let index = run.values.elements.firstIndex(where: { !$0.isFinite }) {
             let (user, item) = (
                 users.id(of: Int(run.users.pointer[index])), items.id(of: Int(run.items.pointer[index]))
@@ -125,8 +125,8 @@ struct StoreBuilder {
     ) throws(Failure) -> RatingStore {
         let ratings = kept.matrix(denominator)
         let holdout = held.byUser.count > 0 ? held.matrix(denominator) : nil
-        let userIDs = users.selecting(numbering[.user]!.numbers)
-        let itemIDs = items.selecting(numbering[.item]!.numbers)
+        let userIDs = try users.selecting(numbering[.user]!.numbers)
+        let itemIDs = try items.selecting(numbering[.item]!.numbers)
         let summary = Value.summary(kept.byUser.values.prefix, denominator: denominator)
         var description = StoreDescription(
             users: ratings.userCount, items: ratings.itemCount, ratings: ratings.count,

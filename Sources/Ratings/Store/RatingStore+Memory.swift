@@ -30,7 +30,7 @@ extension RatingStore {
         for side in Side.allCases {
             tables[side] = IDTable(try kind(all.map { side == .user ? $0.user : $0.item }, side))
         }
-        let run = RatingRun(count: all.count)
+        let run = try RatingRun(count: all.count)
         for (index, rating) in all.enumerated() {
             guard rating.value.isFinite else {
                 throw Failure(
@@ -40,7 +40,7 @@ extension RatingStore {
             run.items.pointer[index] = tables[.item]!.number(ofText: rating.item)
             run.values.pointer[index] = rating.value + 0  // + 0 turns -0 into 0
         }
-        let (training, held) = (run.slice(0..<ratings.count), run.slice(ratings.count..<all.count))
+        let (training, held) = (try run.slice(0..<ratings.count), try run.slice(ratings.count..<all.count))
         let shared = PairSet([training])
         if let index = (0..<held.count).first(where: {
             shared.contains(user: held.users.pointer[$0], item: held.items.pointer[$0])

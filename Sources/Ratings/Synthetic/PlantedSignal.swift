@@ -10,6 +10,7 @@
 //
 // No model can be expected to have a lower squared error, even one that knows s.
 
+import Failures
 import Glibc
 
 /// What the ratings are made of.
@@ -31,12 +32,12 @@ struct PlantedSignal: Sendable {
     let activity: [Double]
     let popularity: [Double]
 
-    init(_ configuration: GeneratorConfiguration) {
+    init(_ configuration: GeneratorConfiguration) throws(Failure) {
         rank = configuration.rank
         noise = Float(configuration.noise)
-        (activity, users) = Self.rows(
+        (activity, users) = try Self.rows(
             configuration.users, .user, Marginals.userSpread, Self.userBiasSpread, configuration)
-        (popularity, items) = Self.rows(
+        (popularity, items) = try Self.rows(
             configuration.items, .item, Marginals.itemSpread, Self.itemBiasSpread, configuration)
     }
 
@@ -44,10 +45,10 @@ struct PlantedSignal: Sendable {
     private static func rows(
         _ count: Int, _ purpose: RandomStream.Purpose, _ weightSpread: Double, _ biasSpread: Double,
         _ configuration: GeneratorConfiguration
-    ) -> ([Double], ElementBuffer<Float>) {
+    ) throws(Failure) -> ([Double], ElementBuffer<Float>) {
         let rank = configuration.rank
         let spread = (productSpread / Double(max(rank, 1)).squareRoot()).squareRoot()
-        let numbers = ElementBuffer<Float>(count: count * (1 + rank))
+        let numbers = try ElementBuffer<Float>(count: count * (1 + rank))
         var weights: [Double] = []
         weights.reserveCapacity(count)
         for row in 0..<count {

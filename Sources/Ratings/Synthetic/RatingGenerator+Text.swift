@@ -34,9 +34,9 @@ extension RatingGenerator {
         var done = 0
         for start in stride(from: 0, to: chunks.count, by: threads) {
             try checkpoint()
-            let parts = try concurrently(min(threads, chunks.count - start)) { index in
-                let run = self.run(start + index)
-                return (text: RatingText(run, format), count: run.count, error: signal.squaredError(of: run))
+            let parts = try concurrently(min(threads, chunks.count - start)) { index throws(Failure) in
+                let run = try self.run(start + index)
+                return (text: try RatingText(run, format), count: run.count, error: signal.squaredError(of: run))
             }
             for part in parts {
                 try part.text.withBytes { bytes throws(Failure) in try file.append(bytes) }
@@ -55,8 +55,8 @@ extension RatingGenerator {
         let lanes = max(1, rows.count / Self.chunkSize)
         for start in stride(from: 0, to: lanes, by: threads) {
             try checkpoint()
-            let texts = try concurrently(min(threads, lanes - start)) { index in
-                RatingText(rows, items: rows.stretch(start + index, of: lanes))
+            let texts = try concurrently(min(threads, lanes - start)) { index throws(Failure) in
+                try RatingText(rows, items: rows.stretch(start + index, of: lanes))
             }
             for text in texts { try text.withBytes { bytes throws(Failure) in try file.append(bytes) } }
         }

@@ -33,7 +33,7 @@ public struct RatingGenerator: Sendable {
         try configuration.requireMemory(configuration.rowByteCount)
         self.configuration = configuration
         self.threads = max(1, threads)
-        signal = PlantedSignal(configuration)
+        signal = try PlantedSignal(configuration)
         marginals = Marginals(activity: signal.activity, total: configuration.ratings, most: configuration.items)
         table = AliasTable(signal.popularity)
         chunks = marginals.chunks(of: Self.chunkSize)
@@ -82,9 +82,9 @@ public struct RatingGenerator: Sendable {
     func generate(_ pairs: HashedPairs?, _ progress: Progress?) throws(Failure) -> Parts {
         try configuration.requireMemory(configuration.rowByteCount + configuration.ratingByteCount)
         let done = Atomic(0)
-        let found = try concurrently(chunks.count) { chunk in
-            let run = self.run(chunk)
-            let (kept, held) = pairs.map { run.split(by: $0) } ?? (run, RatingRun(count: 0))
+        let found = try concurrently(chunks.count) { chunk throws(Failure) in
+            let run = try self.run(chunk)
+            let (kept, held) = if let pairs { try run.split(by: pairs) } else { (run, RatingRun()) }
             let error = signal.squaredError(of: pairs == nil ? kept : held)
             progress?(done.wrappingAdd(run.count, ordering: .relaxed).newValue, configuration.ratings)
             return (kept: kept, held: held, error: error)
@@ -93,10 +93,10 @@ public struct RatingGenerator: Sendable {
     }
 
     /// The ratings of chunk `chunk`, by user and then by item. Numbers are ids less 1.
-    func run(_ chunk: Int) -> RatingRun {
+    func run(_ chunk: Int) throws(Failure) -> RatingRun {
         let users = chunks[chunk]
         let start = marginals.offsets[users.lowerBound]
-        let run = RatingRun(count: marginals.offsets[users.upperBound] - start)
+        let run = try RatingRun(count: marginals.offsets[users.upperBound] - start)
         var draw = ItemDraw(weights: signal.popularity, table: table)
         for user in users {
             var stream = RandomStream(seed: configuration.seed, .ratings, row: user)

@@ -19,7 +19,7 @@ struct RatingText {
     private static let firstSecond = 942_278_400  // 1999-11-11
     private static let secondCount = 2_243 * 86_400
 
-    private init(lineCount: Int) { memory = ElementBuffer(count: lineCount * Self.lineByteCount) }
+    private init(lineCount: Int) throws(Failure) { memory = try ElementBuffer(count: lineCount * Self.lineByteCount) }
 
     /// Hands out the bytes, which are valid during the call only.
     func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws(Failure) -> Result) throws(Failure) -> Result {
@@ -28,8 +28,8 @@ struct RatingText {
     }
 
     /// The ratings of `run`, numbered by id less 1, in its order; the format is not Netflix's.
-    init(_ run: RatingRun, _ format: RatingFormat) {
-        self.init(lineCount: run.count)
+    init(_ run: RatingRun, _ format: RatingFormat) throws(Failure) {
+        try self.init(lineCount: run.count)
         let separator = Self.separator(format)
         for index in 0..<run.count {
             let (user, item) = (Int(run.users.pointer[index]) + 1, Int(run.items.pointer[index]) + 1)
@@ -45,8 +45,8 @@ struct RatingText {
     }
 
     /// The ratings of the rows `items` in the Netflix format; rows and columns are ids less 1.
-    init(_ rows: SortedRows<UInt8>, items: Range<Int>) {
-        self.init(lineCount: items.count + items.reduce(0) { $0 + rows.range(of: $1).count })
+    init(_ rows: SortedRows<UInt8>, items: Range<Int>) throws(Failure) {
+        try self.init(lineCount: items.count + items.reduce(0) { $0 + rows.range(of: $1).count })
         for item in items {
             put(item + 1)
             put(":\n")

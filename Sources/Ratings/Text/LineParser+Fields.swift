@@ -97,7 +97,7 @@ extension LineParser {
         }
         if separator == Blanks.self { cursor = place + 1 }
         guard doubled > 0 else { return UnsafeBufferPointer(start: start, count: place - start) }
-        let buffer = ElementBuffer<UInt8>(count: place - start - doubled)
+        let buffer = ElementBuffer<UInt8>(few: place - start - doubled)
         unquoted = buffer
         var source = start
         for index in 0..<buffer.count {

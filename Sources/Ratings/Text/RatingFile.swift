@@ -81,7 +81,7 @@ struct RatingFile: Sendable {
         let detector = FormatDetector(format: format, name: text.name)
         var byteCount = min(text.byteCount, sampleByteCount)
         while true {
-            let buffer = ElementBuffer<UInt8>(count: byteCount)
+            let buffer = try ElementBuffer<UInt8>(count: byteCount)
             defer { withExtendedLifetime(buffer) {} }
             try text.read(from: 0, into: UnsafeMutableRawBufferPointer(buffer.elements))
             if byteCount == text.byteCount { return try detector.find(buffer.prefix) }

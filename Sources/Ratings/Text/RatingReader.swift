@@ -82,7 +82,7 @@ struct RatingReader: Sendable {
         var chunks: [ParsedChunk] = []
         var stop: Stop?
         /// Where the ratings of one chunk go before their number is known.
-        var output = RatingRun(count: 0)
+        var output = RatingRun()
     }
 
     private func parse(
@@ -102,7 +102,7 @@ struct RatingReader: Sendable {
                 let byteCount = bytesRead.wrappingAdd(chunks[chunk].bytes.count, ordering: .relaxed).newValue
                 progress?(byteCount)
             }
-            lane.output = RatingRun(count: 0)
+            lane.output = RatingRun()
             return lane
         }
     }
@@ -114,7 +114,7 @@ struct RatingReader: Sendable {
             let capacity = LineParser.maximumCount(byteCount: buffer.lines.count)
             try checkRoom(lane.users, .user, capacity)
             try checkRoom(lane.items, .item, capacity)
-            if lane.output.count < capacity { lane.output = RatingRun(count: capacity) }
+            if lane.output.count < capacity { lane.output = try RatingRun(count: capacity) }
             var parser = LineParser(
                 file.layout, users: lane.users, items: lane.items, output: lane.output,
                 isContinuation: chunks[chunk].isContinuation(of: file))
@@ -128,7 +128,7 @@ struct RatingReader: Sendable {
             (lane.users, lane.items) = (parser.users, parser.items)
             lane.chunks.append(
                 ParsedChunk(
-                    chunk: chunk, run: parser.output.slice(0..<parser.count), lineCount: parser.line,
+                    chunk: chunk, run: try parser.output.slice(0..<parser.count), lineCount: parser.line,
                     lastItem: parser.currentItem, tooLarge: parser.tooLarge))
         } catch {
             lane.stop = Stop(chunk: chunk, reason: .failure(error))
@@ -214,7 +214,7 @@ struct RatingReader: Sendable {
             } else {
                 var parser = LineParser(
                     file.layout, users: IDTable(ratings.users.kind), items: IDTable(ratings.items.kind),
-                    output: RatingRun(count: LineParser.maximumCount(byteCount: buffer.lines.count)),
+                    output: try RatingRun(count: LineParser.maximumCount(byteCount: buffer.lines.count)),
                     isContinuation: chunks[number].isContinuation(of: file))
                 // What was read once is read again without a defect, or the file has changed and any line will do.
                 withExtendedLifetime(buffer) { try? parser.parse(buffer.lines, limit: index + 1) }

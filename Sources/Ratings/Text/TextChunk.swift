@@ -40,7 +40,7 @@ struct ChunkBuffer {
     private(set) var lines = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
     /// What is wrong with the line after ``lines``, given its number.
     private(set) var defect: ((Int) -> LineDefect)?
-    private var memory = ElementBuffer<UInt8>(count: 0)
+    private var memory = ElementBuffer<UInt8>(few: 0)
 
     /// Loads a chunk.
     mutating func load(_ chunk: TextChunk, of file: RatingFile) throws(Failure) {
@@ -74,7 +74,7 @@ struct ChunkBuffer {
     }
 
     private mutating func read(_ range: Range<Int>, of file: RatingFile) throws(Failure) {
-        if memory.count < range.count + 1 { memory = ElementBuffer(count: range.count + 1) }
+        if memory.count < range.count + 1 { memory = try ElementBuffer(count: range.count + 1) }
         try file.text.read(
             from: range.lowerBound,
             into: UnsafeMutableRawBufferPointer(

@@ -70,7 +70,7 @@ final class TextInput: Sendable {
         let copy = try systemCall("create a temporary file", at: folder, kind: .cannotCreate) { mkstemp(&template) }
         unlink(template)
         do throws(Failure) {
-            let buffer = ElementBuffer<UInt8>(count: 1 << 20)
+            let buffer = try ElementBuffer<UInt8>(count: 1 << 20)
             var byteCount = 0
             while true {
                 let count = try systemCall("read", at: name) { Glibc.read(source, buffer.pointer, buffer.count) }
