@@ -65,25 +65,48 @@ public struct Endpoint: Sendable, Hashable, CustomStringConvertible {
     var forBinding: String { description.replacing("tcp://localhost:", with: "tcp://127.0.0.1:") }
 }
 
-/// Keeps two processes from listening on one `ipc://` path: libzmq would let the second steal it in silence.
+/// Keeps two processes from listening on one `ipc://` path: libzmq would let the second steal it in silence. At its end
+/// it removes the socket and itself.
 final class EndpointLock: Sendable {
     private let descriptor: Int32
+    private let path: String
+
+    private static let suffix = ".lock"
 
     /// - Throws: a ``Failure`` of kind `unavailable` when another process holds the lock.
     init(ipcPath path: String) throws(Failure) {
-        let lockPath = path + ".lock"
-        let descriptor = try systemCall("create the lock", at: lockPath, kind: .cannotCreate) {
-            open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        while true {
+            let descriptor = try systemCall("create the lock", at: path + Self.suffix, kind: .cannotCreate) {
+                open(path + Self.suffix, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+            }
+            guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+                close(descriptor)
+                throw Failure(
+                    .unavailable, "another process listens there", at: "ipc://\(path)",
+                    remedy: "end it, or choose another path")
+            }
+            // Whoever held it before may have removed the file after it was opened here, and a third have made a new one.
+            if Self.isAt(path + Self.suffix, descriptor) {
+                self.descriptor = descriptor
+                self.path = path
+                return
+            }
             close(descriptor)
-            throw Failure(
-                .unavailable, "another process listens there", at: "ipc://\(path)",
-                remedy: "end it, or choose another path")
         }
-        self.descriptor = descriptor
     }
 
-    // The lock file stays: to remove it would let a third process lock a new one beside a waiting second.
-    deinit { close(descriptor) }
+    /// Whether the file at `path` is the open one.
+    private static func isAt(_ path: String, _ descriptor: Int32) -> Bool {
+        var (open, named) = (stat(), stat())
+        return fstat(descriptor, &open) == 0 && stat(path, &named) == 0
+            && open.st_ino == named.st_ino && open.st_dev == named.st_dev
+    }
+
+    // As long as the lock is held nobody else listens there, so what is removed is ours.
+    deinit {
+        var status = stat()
+        if lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK { unlink(path) }
+        unlink(path + Self.suffix)
+        close(descriptor)
+    }
 }

@@ -19,7 +19,8 @@ struct CoordinatorCommand: AsyncParsableCommand {
             Example:
               mf-coordinator --ratings store --model model --rank 64 --listen tcp://127.0.0.1:5555 --min-workers 2
               mf-worker --coordinator tcp://127.0.0.1:5555      (twice, in other terminals)
-            """)
+            """,
+        version: programVersion)
 
     @OptionGroup var training: TrainingOptions
 

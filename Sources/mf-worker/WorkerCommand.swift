@@ -20,7 +20,8 @@ struct WorkerCommand: AsyncParsableCommand {
 
             Example:
               mf-worker --coordinator tcp://127.0.0.1:5555 --threads 8
-            """)
+            """,
+        version: programVersion)
 
     @Option(help: ArgumentHelp("Where mf-coordinator listens.", valueName: "endpoint"))
     var coordinator: String

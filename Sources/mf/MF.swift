@@ -8,6 +8,7 @@ struct MF: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "mf",
         abstract: "Factorizes rating matrices of any size with alternating least squares.",
+        version: programVersion,
         subcommands: [
             ImportCommand.self, GenerateCommand.self, TrainCommand.self, EvaluateCommand.self, RecommendCommand.self,
             InspectCommand.self, BenchCommand.self,

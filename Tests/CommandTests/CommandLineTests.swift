@@ -108,6 +108,14 @@ import Testing
         #expect(second.standardError.contains("choose another"))
         first.signal(SIGTERM)
         #expect(try await first.ending.status == 128 + SIGTERM)
+        #expect(!folder.content.contains { $0.hasPrefix("socket") }, "\(folder.content)")
+    }
+
+    @Test func programsTellTheirVersion() async throws {
+        for program in [Program.mf, .coordinator, .worker] {
+            let output = try await program.run(["--version"])
+            #expect(output.status == 0 && output.standardOutput.contains(/^\d+\.\d+\.\d+ \(protocol \d+\)\n$/), "\(output)")
+        }
     }
 
     @Test(arguments: [SIGINT, SIGTERM])

@@ -148,10 +148,12 @@ import Training
         let folder = try folderWithModel()
         let run = try await Program.mf.run(["inspect", folder("model")])
         #expect(run.status == 0, "\(run.standardError)")
-        for line in ["rank            1", "sweeps          1 of at most 3: all that were asked for", "checksums       valid"] {
+        for line in ["rank            1", "solver          auto",
+            "sweeps          1 of at most 3: all that were asked for", "checksums       valid"] {
             #expect(run.standardOutput.contains(line + "\n"), "\(line) in \(run.standardOutput)")
         }
         #expect(run.standardOutput.contains("1234.5"))
+        #expect(run.standardOutput.contains(/\nprecision       (fp32|bf16), \w+ kernels\n/))
         let report = try json(try await Program.mf.run(["inspect", folder("model"), "--json"]).standardOutput)
         #expect(report["kind"] as? String == "model")
         #expect((report["description"] as? [String: Any])?["users"] as? Int == 2)
