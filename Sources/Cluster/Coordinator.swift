@@ -20,6 +20,8 @@ public struct Coordinator {
     public enum Action: Sendable {
         case send(WorkerID, CoordinatorMessage, Payload?)
         case report(JobEvent)
+        /// The job as it is between two half-steps, to be kept on disk or not.
+        case checkpoint(Checkpoint)
         /// The job is over; nothing follows.
         case end(JobOutcome)
     }
@@ -60,6 +62,8 @@ public struct Coordinator {
     private var homes: BySide<[WorkerID?]>
     private var schedule: Schedule
     private var earlyStopping: EarlyStopping?
+    /// Where the job goes on that a checkpoint was taken of.
+    private var resumed: Checkpoint.Record?
     private var seconds = BySide(user: 0.0, item: 0.0)
     private var sweeps: [SweepRecord] = []
     private var actions: [Action] = []
@@ -72,10 +76,12 @@ public struct Coordinator {
 
     /// - Parameters:
     ///   - mean: of the training ratings.
+    ///   - checkpoint: where to go on; its configuration, fingerprint and plan are those of this job.
     ///   - now: any monotonic time; all later times are of the same clock.
     public init(
         configuration: JobConfiguration, settings: CoordinatorSettings, data: JobData, mean: Double,
-        storePath: String, storeFingerprint: String, envelope: Envelope, now: Duration
+        storePath: String, storeFingerprint: String, envelope: Envelope, resuming checkpoint: Checkpoint? = nil,
+        now: Duration
     ) {
         self.envelope = envelope
         self.configuration = configuration
@@ -91,6 +97,16 @@ public struct Coordinator {
         schedule = Schedule(configuration)
         earlyStopping = configuration.patience.map { EarlyStopping(patience: $0) }
         deserted = now
+        guard let checkpoint else { return }
+        let record = checkpoint.record
+        precondition(
+            record.configuration == configuration && record.storeFingerprint == storeFingerprint
+                && record.plan == data.plan, "the checkpoint is of another job")
+        resumed = record
+        job.kernelLevel = record.kernelLevel
+        factors = JobFactors(checkpoint, data: data, solver: solver)
+        (schedule, earlyStopping) = (record.schedule, record.earlyStopping)
+        (sweeps, seconds) = (record.sweeps, record.seconds)
     }
 
     /// The kernel level of the job, once it has begun.
@@ -387,7 +403,7 @@ public struct Coordinator {
         // The best level that all have. Every worker has the portable one, unless it was told to use another only.
         let offers = workers.values.map { Set($0.hello.kernelLevels) }
         let common = KernelLevel.allCases.filter { level in offers.allSatisfy { $0.contains(level.rawValue) } }
-        guard let level = settings.kernelLevel ?? common.max() else {
+        guard let level = resumed?.kernelLevel ?? settings.kernelLevel ?? common.max() else {
             let failure = Failure(
                 .unavailable, "the workers have no kernel level in common", remedy: "start them without --kernels")
             return end(.failed(failure), .failed, failure.what, now)
@@ -397,7 +413,7 @@ public struct Coordinator {
             let share = ByteSize(ratingsNeed.share(workers: workers.count))
             actions.append(.report(.jobBegan(need: need, ratings: share, workers: workers.count)))
         }
-        begin(schedule.begin(), now)
+        begin(resumed?.next ?? schedule.begin(), now)
         for id in workers.keys.sorted() { welcome(id, now) }
     }
 
@@ -493,16 +509,30 @@ public struct Coordinator {
 
     private mutating func take(_ step: Schedule.Step, _ now: Duration) {
         switch step {
-        case .solve(let halfStep): begin(halfStep, now)
+        case .solve(let halfStep):
+            actions.append(.checkpoint(checkpoint(before: halfStep)))
+            begin(halfStep, now)
         case .withdrawExtrapolation(let version, let halfStep):
             actions.append(.report(.extrapolationWithdrawn(sweep: halfStep.sweep)))
             factors.withdrawExtrapolation(version: version)
             for block in 0..<data.plan.item.count {
                 for id in workers.keys where workers[id]!.isReady { workers[id]!.lack(.item, block) }
             }
+            actions.append(.checkpoint(checkpoint(before: halfStep)))
             begin(halfStep, now)
         case .end(let converged): finish(converged: converged, now)
         }
+    }
+
+    private func checkpoint(before next: HalfStep) -> Checkpoint {
+        let factors = factors.checkpoint
+        return Checkpoint(
+            record: Checkpoint.Record(
+                configuration: configuration, storeFingerprint: job.storeFingerprint, kernelLevel: job.kernelLevel,
+                plan: data.plan, next: next, schedule: schedule, earlyStopping: earlyStopping, sweeps: sweeps,
+                seconds: seconds, penalty: self.factors.penalty, itemResultPenalty: self.factors.checkpointItemPenalty,
+                versions: Dictionary(uniqueKeysWithValues: factors.map { ($0.role, $0.version) })),
+            factors: factors)
     }
 
     private mutating func finish(converged: Bool, _ now: Duration) {

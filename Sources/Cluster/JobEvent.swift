@@ -16,6 +16,8 @@ public enum JobEvent: Sendable {
     case jobBegan(need: MemoryNeed, ratings: ByteSize, workers: Int)
     /// A worker has so little room for ratings that its share of them does not fit: some are sent again every sweep.
     case workerIsShortOfMemory(name: String, room: ByteSize, share: ByteSize)
+    /// The job goes on from a checkpoint, with this half-step; `sweeps` were done before.
+    case resumed(HalfStep, sweeps: [SweepRecord])
     case halfStepBegan(HalfStep, rows: Int)
     /// So much is solved so far: rows, and the fraction of the blocks, which are of equal cost while rows are not.
     case halfStepProgressed(HalfStep, rows: Int, fraction: Double)

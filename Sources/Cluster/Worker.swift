@@ -60,6 +60,8 @@ public struct Worker {
     private static let needInterval = Duration.seconds(2)
 
     private let settings: WorkerSettings
+    /// The newest coordinator that this process has worked for.
+    private let newest: Envelope
     private var envelope = Envelope.none
     private var job: JobDescription?
     private var mapsStore: Bool?
@@ -87,8 +89,10 @@ public struct Worker {
     /// Messages that were not acted on.
     public private(set) var dropped: [DropReason: Int] = [:]
 
-    public init(settings: WorkerSettings, now: Duration) {
+    /// - Parameter newest: the envelope of the last membership; an older epoch of that job is not joined.
+    public init(settings: WorkerSettings, newest: Envelope = .none, now: Duration) {
         self.settings = settings
+        self.newest = newest
         lastHeard = now
     }
 
@@ -132,7 +136,9 @@ public struct Worker {
             case .heartbeat, .finish: job == nil
             default: false
             }
-        guard isIntroduction || (job != nil && parcel.envelope == envelope) else {
+        // A coordinator that others have taken over from may live on; it is as if it were silent.
+        let isOutdated = parcel.envelope.job == newest.job && parcel.envelope.epoch < newest.epoch
+        guard !isOutdated, isIntroduction || (job != nil && parcel.envelope == envelope) else {
             drop(.foreign)
             return actions
         }

@@ -74,12 +74,14 @@ public final class WorkerRuntime {
     /// - Throws: a ``Failure`` of kind `unavailable` when the coordinator is not heard of for too long.
     public func run() throws(Failure) -> Worker.Ending {
         var lastHeard = now
+        var newest = Envelope.none
         defer { cacheQueue?.finish() }
         while true {
             let session = try Session(options: options, context: context, waker: stop.waker)
             defer { session.solver.close() }
-            var machine = Worker(settings: session.settings, now: now)
+            var machine = Worker(settings: session.settings, newest: newest, now: now)
             let ending = try converse(session, &machine, &lastHeard)
+            if machine.presentEnvelope != .none { newest = machine.presentEnvelope }
             for (reason, count) in machine.dropped { logger.notice("messages not acted on: \(count) \(reason.rawValue)") }
             if let ending { return ending }
         }

@@ -63,6 +63,9 @@ public final class ProgressView {
         case .stoppedEarly(let sweep, let kept):
             log(.info, "sweep \(sweep): the held-out RMSE is not below that of sweep \(kept), whose factors are the model")
         case .warning(let text): log(.warning, text)
+        case .resumed(let halfStep, let sweeps):
+            log(.info, "going on from the checkpoint before the \(halfStep.side)s of sweep \(halfStep.sweep); done before:")
+            for record in sweeps { isTerminal ? row(record) : line(record) }
         case .halfStepBegan:
             halfStepBegan = clock.now
             lastDrawn = nil

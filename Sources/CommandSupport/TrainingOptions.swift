@@ -1,6 +1,7 @@
 // Why: `mf train` and `mf-coordinator` take the same options for the same job.
 
 import ArgumentParser
+import ClusterRuntime
 import Failures
 import Training
 
@@ -35,6 +36,17 @@ public struct TrainingOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Seed of the initial factors.", valueName: "n"))
     public var seed = JobConfiguration().seed
 
+    @Option(
+        help: ArgumentHelp(
+            "Keep the state of the job there, so that it can go on after whatever ends it.", valueName: "dir"))
+    public var checkpoint: String?
+
+    @Option(help: ArgumentHelp("Half-steps from one checkpoint to the next; a sweep is two.", valueName: "n"))
+    public var checkpointEvery = 1
+
+    @Flag(help: "Go on from the newest checkpoint, if there is one.")
+    public var resume = false
+
     @Flag(help: "Print the result as one JSON object.")
     public var json = false
 
@@ -52,6 +64,20 @@ public struct TrainingOptions: ParsableArguments {
         configuration.seed = seed
         try configuration.validate()
         return configuration
+    }
+
+    /// Opens the folder of checkpoints, when one is named.
+    /// - Throws: a ``Failure``, as ``CheckpointFolder/init(path:resumes:)`` does.
+    func openCheckpoints() throws(Failure) -> CoordinatorRuntime.Checkpoints? {
+        guard let checkpoint else {
+            guard !resume else {
+                throw Failure(.usage, "there is nothing to go on from", at: "--resume", remedy: "give --checkpoint DIR too")
+            }
+            return nil
+        }
+        try requireCount(checkpointEvery, atMost: JobConfiguration.maximumSweeps, option: "--checkpoint-every")
+        return CoordinatorRuntime.Checkpoints(
+            folder: try CheckpointFolder(path: checkpoint, resumes: resume), every: checkpointEvery)
     }
 }
 

@@ -19,12 +19,14 @@ public struct TrainingRun: Sendable {
     public let store: RatingStore
     /// Where the model goes.
     public let destination: String
+    private let checkpoints: CoordinatorRuntime.Checkpoints?
 
     /// - Throws: a ``Failure`` when the ratings cannot be read, or something foreign stands where the model is to go.
     public init(_ options: TrainingOptions) throws(Failure) {
         configuration = try options.configuration()
         destination = options.model
         try DirectoryReplacement.refuseForeign(destination, marker: FactorModel.marker)
+        checkpoints = try options.openCheckpoints()
         store = try RatingImporter.openStoreOrFile(options.ratings)
         if configuration.patience != nil, store.holdout?.count ?? 0 == 0 {
             throw Failure(
@@ -71,7 +73,9 @@ public struct TrainingRun: Sendable {
                 listening(coordinator.endpoint)
                 let view = ProgressView(logger: logger, sweeps: configuration.sweeps)
                 defer { view.finish() }
-                return try coordinator.run(configuration, store: store, stop: stop) { view.show($0) }
+                return try coordinator.run(configuration, store: store, checkpoints: checkpoints, stop: stop) {
+                    view.show($0)
+                }
             }
             return try finish(completion, logger) { (clock.now - began) / .seconds(1) }
         }
@@ -87,7 +91,9 @@ public struct TrainingRun: Sendable {
         switch completion.outcome {
         case .failed(let failure): throw failure
         case .stopped(let reason):
-            throw Failure(.tryAgain, "stopped by \(reason) before the model was finished", remedy: "start it again")
+            throw Failure(
+                .tryAgain, "stopped by \(reason) before the model was finished",
+                remedy: checkpoints.map { "start it again with --resume to go on from \($0.folder.path)" } ?? "start it again")
         case .done(let factors, let sweeps, let converged, let keptSweep):
             // The runs below point into the payloads.
             defer { withExtendedLifetime(factors) {} }
@@ -96,6 +102,7 @@ public struct TrainingRun: Sendable {
                 kernelLevel: completion.kernelLevel.rawValue, storeFingerprint: store.fingerprint,
                 converged: converged, keptSweep: keptSweep, userIDs: store.userIDs, itemIDs: store.itemIDs, sweeps: sweeps,
                 userFactors: factors.user.map(\.floats), itemFactors: factors.item.map(\.floats))
+            checkpoints?.folder.clear()
             let kept = sweeps[(keptSweep ?? sweeps.count) - 1]
             return Report(
                 model: destination, users: store.userIDs.count, items: store.itemIDs.count,

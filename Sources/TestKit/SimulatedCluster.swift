@@ -5,6 +5,7 @@
 import ArrayFiles
 import Cluster
 import Failures
+import Foundation
 import LeastSquares
 import Ratings
 import Training
@@ -22,6 +23,8 @@ public struct SimulatedCluster {
         /// How many workers crash, each after a number of solved blocks drawn at random. Each is replaced by a new one if `replacesCrashed`.
         public var crashes: Int
         public var replacesCrashed: Bool
+        /// How many times the coordinator crashes, and another goes on from a checkpoint.
+        public var coordinatorCrashes: Int
         /// So many workers read their messages late.
         public var slowReaders: Int
         /// One in so many messages, either way, is damaged on the way; nil for none.
@@ -35,7 +38,7 @@ public struct SimulatedCluster {
 
         public init(
             configuration: JobConfiguration, data: JobData, seed: UInt64, workers: Int, threads: Int = 1,
-            crashes: Int = 0, replacesCrashed: Bool = false, slowReaders: Int = 0, damagesOneIn: Int? = nil,
+            crashes: Int = 0, replacesCrashed: Bool = false, coordinatorCrashes: Int = 0, slowReaders: Int = 0, damagesOneIn: Int? = nil,
             memoryLimit: ByteSize? = nil, mayMapStore: Bool = true, disk: SimulatedDisk? = nil
         ) {
             self.configuration = configuration
@@ -45,6 +48,7 @@ public struct SimulatedCluster {
             self.threads = threads
             self.crashes = crashes
             self.replacesCrashed = replacesCrashed
+            self.coordinatorCrashes = coordinatorCrashes
             self.slowReaders = slowReaders
             self.damagesOneIn = damagesOneIn
             self.memoryLimit = memoryLimit
@@ -60,6 +64,9 @@ public struct SimulatedCluster {
         public var objectives: [Objective] = []
         public var withdrawnExtrapolations = 0
         public var crashed = 0
+        public var coordinatorCrashed = 0
+        /// Those that the job's last coordinator could have gone on from, and its own.
+        public var checkpoints: [Checkpoint] = []
         public var damaged = 0
         /// Most payloads that were under way to one worker.
         public var mostPayloadsUnderWay = 0
@@ -130,6 +137,9 @@ public struct SimulatedCluster {
     private var result = Result(outcome: .stopped(reason: ""))
     private var hasEnded = false
     private var disk: SimulatedDisk?
+    /// The checkpoints so far, and the objectives when they were taken.
+    private var checkpoints: [(checkpoint: Checkpoint, objectives: [Objective])] = []
+    private var epoch: UInt64 = 1
     /// Blocks whose results the coordinator has taken.
     private var solvedCount = 0
 
@@ -143,12 +153,18 @@ public struct SimulatedCluster {
         self.scenario = scenario
         disk = scenario.disk
         generator = SeededGenerator(seed: scenario.seed)
-        coordinator = Coordinator(
-            configuration: scenario.configuration,
-            settings: CoordinatorSettings(minWorkers: scenario.workers), data: scenario.data,
-            mean: scenario.data.mean, storePath: "store", storeFingerprint: "fingerprint",
-            envelope: Envelope(job: 7, epoch: 1), now: .zero)
+        coordinator = Self.coordinator(scenario, epoch: 1, resuming: nil, now: .zero)
         for _ in 0..<scenario.workers { join() }
+    }
+
+    private static func coordinator(
+        _ scenario: Scenario, epoch: UInt64, resuming checkpoint: Checkpoint?, now: Duration
+    ) -> Coordinator {
+        Coordinator(
+            configuration: scenario.configuration,
+            settings: CoordinatorSettings(minWorkers: checkpoint == nil ? scenario.workers : 1), data: scenario.data,
+            mean: scenario.data.mean, storePath: "store", storeFingerprint: "fingerprint",
+            envelope: Envelope(job: 7, epoch: epoch), resuming: checkpoint, now: now)
     }
 
     private mutating func join() {
@@ -167,7 +183,13 @@ public struct SimulatedCluster {
     private mutating func run() throws -> Result {
         let blockCount = scenario.configuration.sweeps * (scenario.data.plan.user.count + scenario.data.plan.item.count)
         var crashMoments = (0..<scenario.crashes).map { _ in Int.random(in: 1..<blockCount, using: &generator) }.sorted()
+        var coordinatorCrashMoments = (0..<scenario.coordinatorCrashes)
+            .map { _ in Int.random(in: 1..<blockCount, using: &generator) }.sorted()
         while !hasEnded {
+            if let moment = coordinatorCrashMoments.first, moment <= solvedCount {
+                coordinatorCrashMoments.removeFirst()
+                try crashCoordinator()
+            }
             while let moment = crashMoments.first, moment <= solvedCount {
                 crashMoments.removeFirst()
                 crash()
@@ -179,6 +201,7 @@ public struct SimulatedCluster {
             for index in members.indices.reversed() { try perform(members[index].machine.tick(now: now), by: index) }
         }
         result.disk = disk
+        result.checkpoints = checkpoints.map(\.checkpoint)
         return result
     }
 
@@ -191,6 +214,25 @@ public struct SimulatedCluster {
             perform(coordinator.sendFailed(to: member.id, reason: "crashed", now: now))
         }
         if scenario.replacesCrashed { join() }
+    }
+
+    /// Another coordinator takes the place of the one there is, from one of its last checkpoints: the newest may not
+    /// have been written yet, or not be whole. What is on its way to the old one reaches the new.
+    private mutating func crashCoordinator() throws {
+        result.coordinatorCrashed += 1
+        let lost = Int.random(in: 0...2, using: &generator)
+        checkpoints.removeLast(min(lost, max(checkpoints.count - 1, 0)))
+        var checkpoint: Checkpoint?
+        if let (last, objectives) = checkpoints.last {
+            // By way of its form on disk.
+            let record = try JSONDecoder().decode(Checkpoint.Record.self, from: JSONEncoder().encode(last.record))
+            checkpoint = Checkpoint(record: record, factors: last.factors)
+            result.objectives = objectives
+        } else {
+            result.objectives = []
+        }
+        epoch += 1
+        coordinator = Self.coordinator(scenario, epoch: epoch, resuming: checkpoint, now: now)
     }
 
     /// Lets one thing happen, drawn at random from those that can.
@@ -293,6 +335,8 @@ public struct SimulatedCluster {
             case .report(.halfStepProgressed): solvedCount += 1
             case .report(.workerRefused(_, let reason)): result.refusals.append(reason)
             case .report: break
+            case .checkpoint(let checkpoint):
+                checkpoints.append((checkpoint, result.objectives))
             case .end(let outcome):
                 result.outcome = outcome
                 hasEnded = true

@@ -8,7 +8,7 @@
 import Ratings
 
 /// The blocks of one side: runs of rows, in order, that together are all of its rows.
-public struct BlockPlan: Sendable, Hashable {
+public struct BlockPlan: Sendable, Hashable, Codable {
     /// The first row of each block, and last the number of rows. `bounds[0]` is 0.
     public let bounds: [Int]
 
@@ -52,6 +52,19 @@ public struct BlockPlan: Sendable, Hashable {
         self.bounds = bounds
     }
 
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        guard let plan = BlockPlan(bounds: try container.decode([Int].self)) else {
+            throw DecodingError.dataCorruptedError(in: container, debugDescription: "the blocks are out of order")
+        }
+        self = plan
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(bounds)
+    }
+
     /// Blocks.
     public var count: Int { bounds.count - 1 }
     public var rowCount: Int { bounds[bounds.count - 1] }
@@ -85,3 +98,5 @@ public struct BySide<Value> {
 extension BySide: Sendable where Value: Sendable {}
 extension BySide: Equatable where Value: Equatable {}
 extension BySide: Hashable where Value: Hashable {}
+extension BySide: Encodable where Value: Encodable {}
+extension BySide: Decodable where Value: Decodable {}
