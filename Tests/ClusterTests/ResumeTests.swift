@@ -59,6 +59,23 @@ import Training
 
     private struct NotKept: Error {}
 
+    /// Two coordinators of one job, the older of which somebody has thawed.
+    @Test func aWorkerDoesNotGoBackToAnOlderCoordinator() {
+        let job = JobDescription(
+            solver: ManyBlocks.configuration().solverConfiguration(mean: 3), kernelLevel: .portable, seed: 1,
+            plan: ManyBlocks.data.plan, storePath: "", storeFingerprint: "fingerprint")
+        let settings = WorkerSettings(name: "worker", threads: 1, kernelLevels: ["portable"])
+        func joins(_ envelope: Envelope) -> Bool {
+            var worker = Worker(settings: settings, newest: Envelope(job: 7, epoch: 3), now: .zero)
+            let welcome = Parcel(CoordinatorMessage.welcome(job, sent: 0), payload: nil, envelope: envelope)
+            return worker.receive(welcome, now: .seconds(1)).contains { if case .prepare = $0 { true } else { false } }
+        }
+        #expect(!joins(Envelope(job: 7, epoch: 2)))
+        #expect(joins(Envelope(job: 7, epoch: 3)))
+        #expect(joins(Envelope(job: 7, epoch: 4)))
+        #expect(joins(Envelope(job: 8, epoch: 1)))
+    }
+
     /// Near the optimum rounding alone raises the objective sooner or later, and the extrapolation is withdrawn.
     @Test(arguments: 0..<10 as Range<UInt64>)
     func withdrawnExtrapolationsSurviveToo(seed: UInt64) throws {
