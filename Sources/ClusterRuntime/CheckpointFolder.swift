@@ -214,7 +214,7 @@ public final class CheckpointFolder: Sendable {
                 (file.checksum, file.sharing) = (old.checksum, old.sharing + 1)
             } else {
                 let shape = [checkpoint.record.plan[factors.role.side].rowCount, checkpoint.record.configuration.rank]
-                var writer = try ArrayWriter<Float>(path: replacement.path(name), shape: shape)
+                var writer = try ArrayWriter<Float>(path: replacement.path(name), shape: shape, isCached: false)
                 for payload in factors.payloads { try writer.append(payload.floats) }
                 file.checksum = Checksum.text(try writer.finish())
             }
