@@ -11,9 +11,8 @@ public struct ArrayWriter<Element: ArrayElement>: ~Copyable {
     private var checksum = Checksum()
 
     /// Creates the file, which must not exist, and writes its header.
-    /// - Parameter isCached: whether what is written is likely to be read soon; see `OutputFile`.
-    public init(path: String, shape: [Int], isCached: Bool = true) throws(Failure) {
-        let file = try OutputFile(path: path, isCached: isCached)
+    public init(path: String, shape: [Int]) throws(Failure) {
+        let file = try OutputFile(path: path)
         try file.write(ArrayHeader(elementType: Element.elementType, shape: shape).encoded)
         self.file = file
         elementCount = shape.reduce(1, *)
@@ -34,6 +33,22 @@ public struct ArrayWriter<Element: ArrayElement>: ~Copyable {
         precondition(written == elementCount, "fewer elements than the shape holds")
         try file.sync()
         return checksum.value
+    }
+
+    /// Writes a whole array that will not be read soon, without a checksum, past the page cache (see `OutputFile`).
+    /// - Parameter runs: its elements, in order.
+    public static func archive(
+        _ runs: some Sequence<UnsafeBufferPointer<Element>>, shape: [Int], to path: String
+    ) throws(Failure) {
+        let file = try OutputFile(path: path, isCached: false)
+        try file.write(ArrayHeader(elementType: Element.elementType, shape: shape).encoded)
+        var count = 0
+        for run in runs {
+            try file.write(UnsafeRawBufferPointer(run))
+            count += run.count
+        }
+        precondition(count == shape.reduce(1, *), "the runs are not the array")
+        try file.sync()
     }
 
     /// Writes a whole array at once.

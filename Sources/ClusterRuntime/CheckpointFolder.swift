@@ -176,21 +176,18 @@ public final class CheckpointFolder: Sendable {
         guard array.shape == [plan.rowCount, rank] else {
             throw Failure(.badData, "has the shape \(array.shape), not \([plan.rowCount, rank])", at: path)
         }
-        // The copies, which no one can change any more, are what is checked.
-        var checksum = Checksum()
-        var payloads: [Payload] = []
-        for block in 0..<plan.count {
+        // Copies, which no one can change any more, are what is checked.
+        let payloads = (0..<plan.count).map { block in
             let rows = plan.rows(block)
             let bytes = UnsafeRawBufferPointer(
                 UnsafeBufferPointer(rebasing: array.elements[rows.lowerBound * rank..<rows.upperBound * rank]))
-            let payload = Payload(byteCount: bytes.count) { $0.copyMemory(from: bytes) }
-            checksum.update(payload.bytes)
-            payloads.append(payload)
+            return Payload(byteCount: bytes.count) { $0.copyMemory(from: bytes) }
         }
-        guard Checksum.text(checksum.value) == description.checksums[role.rawValue] else {
+        let factors = Checkpoint.Factors(role: role, version: version, payloads: payloads)
+        guard factors.checksum == description.checksums[role.rawValue] else {
             throw Failure(.badData, "does not match its checksum", at: path)
         }
-        return Checkpoint.Factors(role: role, version: version, payloads: payloads)
+        return factors
     }
 
     // MARK: Writing
@@ -214,9 +211,8 @@ public final class CheckpointFolder: Sendable {
                 (file.checksum, file.sharing) = (old.checksum, old.sharing + 1)
             } else {
                 let shape = [checkpoint.record.plan[factors.role.side].rowCount, checkpoint.record.configuration.rank]
-                var writer = try ArrayWriter<Float>(path: replacement.path(name), shape: shape, isCached: false)
-                for payload in factors.payloads { try writer.append(payload.floats) }
-                file.checksum = Checksum.text(try writer.finish())
+                try ArrayWriter.archive(factors.payloads.lazy.map(\.floats), shape: shape, to: replacement.path(name))
+                file.checksum = factors.checksum
             }
             present[factors.identity] = file
             checksums[factors.role.rawValue] = file.checksum
@@ -270,6 +266,17 @@ private struct WrittenFactors: Sendable {
     var sharing: Int
 }
 
+extension Checkpoint.Factors {
+    /// XXH64 of the payloads' checksums, which are known already from their way here.
+    fileprivate var checksum: String {
+        var checksum = Checksum()
+        for payload in payloads {
+            withUnsafeBytes(of: payload.checksum.littleEndian) { checksum.update($0) }
+        }
+        return Checksum.text(checksum.value)
+    }
+}
+
 /// What `job.json` holds.
 private struct JobFile: SealedDocument {
     static let format = "swift-mf job"
@@ -290,7 +297,7 @@ private struct CheckpointDescription: SealedDocument {
     var job: UInt64
     var epoch: UInt64
     var record: Checkpoint.Record
-    /// By role, of the elements.
+    /// By role: XXH64 over the XXH64s of the blocks' elements.
     var checksums: [String: String]
 
     var envelope: Envelope { Envelope(job: job, epoch: epoch) }
