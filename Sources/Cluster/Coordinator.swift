@@ -57,6 +57,7 @@ public struct Coordinator {
     private var workers: [WorkerID: WorkerLedger] = [:]
     /// Since when there have been too few workers: none, or before the job begins fewer than it needs.
     private var deserted: Duration?
+    private var refusals = Refusals()
     private var factors: JobFactors
     /// Who solved each block last.
     private var homes: BySide<[WorkerID?]>
@@ -68,9 +69,9 @@ public struct Coordinator {
     private var sweeps: [SweepRecord] = []
     private var actions: [Action] = []
 
-    /// Bytes that the shell sent and received since the last sweep ended; the shell counts them.
-    public var bytesSent = 0
-    public var bytesReceived = 0
+    /// Bytes that the shell sent and received since the last sweep ended.
+    private var bytesSent = 0
+    private var bytesReceived = 0
     /// Messages that were not acted on.
     public private(set) var dropped: [DropReason: Int] = [:]
 
@@ -121,7 +122,9 @@ public struct Coordinator {
         if hasEnded { return [] }
         if let closing {
             switch parcel.message {
-            case .goodbye: close(id)
+            case .goodbye(_, let peakMemory):
+                workers[id]?.notePeakMemory(peakMemory)
+                close(id)
             // It came too late to take part.
             case .hello: send(closing.message, to: id, now)
             default: break
@@ -186,12 +189,9 @@ public struct Coordinator {
             }
         }
         if let deserted, now - deserted > settings.workerTimeout {
-            end(
-                .failed(
-                    Failure(
-                        .unavailable,
-                        "\(workers.count) of \(solving == nil ? settings.minWorkers : 1) workers for \(settings.workerTimeout)",
-                        remedy: "start mf-worker with this coordinator's address")), .failed, "too few workers", now)
+            let needed = solving == nil ? settings.minWorkers : 1
+            let failure = refusals.tooFew(workers.count, of: needed, for: settings.workerTimeout)
+            end(.failed(failure), .failed, "too few workers", now)
         }
         return actions
     }
@@ -212,6 +212,20 @@ public struct Coordinator {
         return actions
     }
 
+    // MARK: Bytes
+
+    /// Books what the shell has sent to a worker; what travels is the shell's to know.
+    public mutating func countSent(_ byteCount: Int, to id: WorkerID) {
+        bytesSent += byteCount
+        workers[id]?.account.bytesReceived += byteCount
+    }
+
+    /// Books what the shell has received from a worker.
+    public mutating func countReceived(_ byteCount: Int, from id: WorkerID) {
+        bytesReceived += byteCount
+        workers[id]?.account.bytesSent += byteCount
+    }
+
     // MARK: Workers
 
     private mutating func greet(_ hello: WorkerMessage.Hello, _ id: WorkerID, _ now: Duration) {
@@ -229,7 +243,7 @@ public struct Coordinator {
             refuse(hello, id, "there are \(Limits.workerCount) workers already", now)
             return
         }
-        if let limit = hello.memoryLimit, let defect = memoryNeed(hello).defect(ofLimit: limit) {
+        if let limit = hello.memoryLimit, let defect = memoryNeed(hello).defect(ofLimit: limit, ratings: leastRatings) {
             refuse(hello, id, defect, now)
             return
         }
@@ -267,13 +281,15 @@ public struct Coordinator {
 
     private mutating func refuse(_ hello: WorkerMessage.Hello, _ id: WorkerID, _ reason: String, _ now: Duration) {
         send(.refused(.unfit, reason: reason), to: id, now)
-        actions.append(.report(.workerRefused(name: hello.name, reason: reason)))
+        actions.append(.report(.workerRefused(name: hello.name, reason: reason, workers: workers.count)))
+        refusals.note(hello.name, reason)
     }
 
     private mutating func remove(_ id: WorkerID, reason: String, _ now: Duration) {
         guard let ledger = workers.removeValue(forKey: id) else { return }
         if workers.isEmpty { deserted = now }
         actions.append(.report(.workerLeft(name: ledger.hello.name, reason: reason, workers: workers.count)))
+        actions.append(.report(.membershipEnded(ledger.account)))
         guard solving != nil else { return }
         solving!.pool.giveBack(ledger.assigned)
         solving!.pool.release(id)
@@ -306,7 +322,9 @@ public struct Coordinator {
         case .solved(let solved): accept(solved, parcel.payload, id, now)
         case .failed(let failure): fail(failure, now)
         case .cached(let side, let blocks): note(blocks, side, cachedBy: id)
-        case .goodbye(let reason): remove(id, reason: reason, now)
+        case .goodbye(let reason, let peakMemory):
+            workers[id]!.notePeakMemory(peakMemory)
+            remove(id, reason: reason, now)
         }
     }
 
@@ -315,6 +333,7 @@ public struct Coordinator {
         let hello = workers[id]!.hello
         if !mapsStore, let limit = hello.memoryLimit, !giveRoom(id, hello, limit, now) { return }
         workers[id]!.standing = .ready(mapsStore: mapsStore)
+        workers[id]!.time.readySince = now
         for side in Side.allCases {
             for (block, factors) in factors.present[side].enumerated() where factors.payload != nil {
                 workers[id]!.lack(side, block)
@@ -335,14 +354,16 @@ public struct Coordinator {
             longestRow: ratingsNeed.longestRow)
     }
 
+    /// What a worker that has to be sent its ratings needs for them at the least.
+    private var leastRatings: Int { ratingsNeed.least(blocksInFlight: settings.blocksInFlight) }
+
     /// Notes how many ratings a worker that has to be sent them can hold.
     /// - Returns: false when these are too few, and the worker was refused.
     private mutating func giveRoom(
         _ id: WorkerID, _ hello: WorkerMessage.Hello, _ limit: ByteSize, _ now: Duration
     ) -> Bool {
         let need = memoryNeed(hello)
-        let least = ratingsNeed.least(blocksInFlight: settings.blocksInFlight)
-        if let defect = need.defect(ofLimit: limit, ratings: least) {
+        if let defect = need.defect(ofLimit: limit, ratings: leastRatings, mapsStore: false) {
             workers[id] = nil
             if workers.isEmpty { deserted = now }
             refuse(hello, id, defect, now)
@@ -420,7 +441,7 @@ public struct Coordinator {
     private mutating func begin(_ halfStep: HalfStep, _ now: Duration) {
         let plan = data.plan[halfStep.side]
         solving = Solving(
-            halfStep: halfStep, began: now, pool: BlockPool(homes: homes[halfStep.side]),
+            halfStep: halfStep, began: now, pool: BlockPool(homes: deal(halfStep.side).homes),
             sums: Array(repeating: nil, count: plan.count), unsolvedCount: plan.count)
         actions.append(.report(.halfStepBegan(halfStep, rows: plan.rowCount)))
         for id in workers.keys.sorted() {
@@ -430,6 +451,13 @@ public struct Coordinator {
             }
             supply(id, now)
         }
+    }
+
+    /// Where the blocks of a side are to be solved: at home, unless that is predicted to take longer.
+    private func deal(_ side: Side) -> BlockDeal {
+        BlockDeal(
+            homes: homes[side],
+            secondsPerBlock: workers.filter { $0.value.isReady }.mapValues { $0.time.secondsPerBlock[side] })
     }
 
     private mutating func accept(
@@ -451,6 +479,7 @@ public struct Coordinator {
             return
         }
         solving!.sums[block] = solved.sums
+        workers[id]!.time.solved(side, seconds: solved.seconds, now: now)
         solving!.unsolvedCount -= 1
         solving!.solvedRowCount += data.plan[side].rows(block).count
         factors.take(payload, block: block, of: halfStep)
@@ -476,10 +505,11 @@ public struct Coordinator {
         let objective = Objective(
             blocks: solving.sums.map { $0! }, side: halfStep.side, fixedPenalty: factors.penalty[halfStep.side.other])
         factors.complete(halfStep, objective)
-        let seconds = (now - solving.began) / .seconds(1)
-        actions.append(.report(.halfStepEnded(halfStep, objective: objective, seconds: seconds)))
+        let present = workers.keys.sorted().compactMap { workers[$0]!.isReady ? workers[$0]!.time : nil }
+        let time = HalfStepTime(of: present, began: solving.began, ended: now)
+        actions.append(.report(.halfStepEnded(halfStep, objective: objective, time: time)))
         let step = schedule.next(after: halfStep, objective: objective.value)
-        self.seconds[halfStep.side] += seconds
+        seconds[halfStep.side] += time.seconds
         guard halfStep.endsSweep else { return take(step, now) }
         let record = SweepRecord(
             sweep: halfStep.sweep, objective: objective.value, trainRMSE: objective.trainRMSE,
@@ -562,11 +592,12 @@ public struct Coordinator {
 
     /// Takes in that a worker has read that the job is over, or is gone.
     private mutating func close(_ id: WorkerID) {
-        workers[id] = nil
+        if let ledger = workers.removeValue(forKey: id) { actions.append(.report(.membershipEnded(ledger.account))) }
         if workers.isEmpty { end() }
     }
 
     private mutating func end() {
+        for id in workers.keys.sorted() { actions.append(.report(.membershipEnded(workers[id]!.account))) }
         actions.append(.end(closing!.outcome))
         hasEnded = true
     }

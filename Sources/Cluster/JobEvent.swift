@@ -10,8 +10,10 @@ public enum JobEvent: Sendable {
     case workerWaits(name: String, workers: Int, needed: Int)
     case workerJoined(name: String, threads: Int, mapsStore: Bool, workers: Int)
     case workerLeft(name: String, reason: String, workers: Int)
+    /// A worker's membership is over, be it with the job.
+    case membershipEnded(WorkerAccount)
     /// A worker that cannot take part.
-    case workerRefused(name: String, reason: String)
+    case workerRefused(name: String, reason: String, workers: Int)
     /// The job begins; `need` is that of the worker with the most threads, and its ratings those of its share.
     case jobBegan(need: MemoryNeed, ratings: ByteSize, workers: Int)
     /// A worker has so little room for ratings that its share of them does not fit: some are sent again every sweep.
@@ -21,7 +23,7 @@ public enum JobEvent: Sendable {
     case halfStepBegan(HalfStep, rows: Int)
     /// So much is solved so far: rows, and the fraction of the blocks, which are of equal cost while rows are not.
     case halfStepProgressed(HalfStep, rows: Int, fraction: Double)
-    case halfStepEnded(HalfStep, objective: Objective, seconds: Double)
+    case halfStepEnded(HalfStep, objective: Objective, time: HalfStepTime)
     case sweepEnded(SweepRecord)
     /// Extrapolated item factors did not lower the objective; the users are solved again without.
     case extrapolationWithdrawn(sweep: Int)

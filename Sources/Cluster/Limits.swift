@@ -5,7 +5,7 @@ import Training
 /// The bounds on what a message may hold.
 public enum Limits {
     /// The version of the protocol; peers with another one are refused.
-    public static let protocolVersion: UInt16 = 2
+    public static let protocolVersion: UInt16 = 3
     /// A header with the longest lists of blocks in it, of both sides, and room to spare.
     public static let headerByteCount = 8 << 20
     /// The largest payload: a chunk of ratings, or a block of factors (one row at the highest rank fits many times).
@@ -28,6 +28,8 @@ public enum Limits {
     public static let kernelLevelCount = 16
     public static let kernelLevelByteCount = 32
     public static let workerCount = 4096
+    /// How long a block may have taken.
+    public static let seconds = 1e9
     public static let threadCount = 4096
     /// The ratings of one block; more than any real row has.
     public static let ratingsByteCount = 1 << 36

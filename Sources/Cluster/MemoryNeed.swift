@@ -58,14 +58,24 @@ public struct MemoryNeed: Sendable, Hashable {
     /// All of it.
     public var total: Int { Self.process + factors + workspaces + traffic }
 
-    /// What is wrong with a limit that is less than this and `ratings` bytes beside it; nil if it is enough.
-    public func defect(ofLimit limit: ByteSize, ratings: Int = 0) -> String? {
-        let needed = ByteSize(total + ratings)
-        guard limit.bytes < needed.bytes else { return nil }
-        let forRatings = ratings > 0 ? ", \(ByteSize(ratings)) of it for ratings" : ""
+    /// What is wrong with a limit that is too low; nil if it is enough. What it says to give is enough in any case, so that
+    /// nobody is refused twice.
+    /// - Parameters:
+    ///   - ratings: bytes that a worker needs for ratings if it does not map the store.
+    ///   - mapsStore: false when it is known not to; else it is given the benefit of the doubt.
+    public func defect(ofLimit limit: ByteSize, ratings: Int = 0, mapsStore: Bool = true) -> String? {
+        guard limit.bytes < (mapsStore ? total : total + ratings) else { return nil }
+        let (mapped, sent) = (ByteSize(total), ByteSize(total + ratings))
+        let needed =
+            if !mapsStore {
+                "it does not map the store, so it needs \(sent), \(ByteSize(ratings)) of it for ratings,"
+            } else if sent.description != mapped.description {
+                "it needs \(mapped), or \(sent) if it does not map the store,"
+            } else {
+                "it needs \(mapped),"
+            }
         return """
-            it needs \(needed)\(forRatings), and its memory limit is \(limit): \
-            give mf-worker --memory-limit \(needed.optionText) or more, or lower the rank
+            \(needed) and its memory limit is \(limit): give --memory-limit \(sent.optionText) or more, or lower the rank
             """
     }
 }

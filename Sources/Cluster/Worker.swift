@@ -213,8 +213,9 @@ public struct Worker {
     }
 
     /// Takes in a result of the solver.
+    /// - Parameter seconds: for how long it was busy with it.
     public mutating func solved(
-        _ halfStep: HalfStep, block: Int, factors: Payload, sums: BlockSums, now: Duration
+        _ halfStep: HalfStep, block: Int, factors: Payload, sums: BlockSums, seconds: Double, now: Duration
     ) -> [Action] {
         defer { actions = [] }
         if isOver { return [] }
@@ -226,7 +227,8 @@ public struct Worker {
             versions[halfStep.side].set(block, to: halfStep.solvedVersion)
             actions.append(.installFactors(halfStep.side, block: block, factors))
         }
-        say(.solved(WorkerMessage.Solved(halfStep: halfStep, block: block, sums: sums)), with: factors, now)
+        let solved = WorkerMessage.Solved(halfStep: halfStep, block: block, sums: sums, seconds: seconds)
+        say(.solved(solved), with: factors, now)
         handOver(now)
         return actions
     }

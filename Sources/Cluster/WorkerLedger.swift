@@ -29,6 +29,8 @@ struct WorkerLedger {
     /// when something was lost in a broken connection that libzmq has mended in silence.
     var sentCount: UInt64 = 0
     var receivedCount: UInt64 = 0
+    var time = WorkerTime()
+    var account: WorkerAccount
 
     /// Blocks of the present half-step that it is to solve, in the order it was given them.
     private(set) var assigned: [Int] = []
@@ -50,6 +52,7 @@ struct WorkerLedger {
     init(id: WorkerID, hello: WorkerMessage.Hello, now: Duration) {
         self.id = id
         self.hello = hello
+        account = WorkerAccount(name: hello.name)
         credit = hello.credit
         lastHeard = now
         lastSent = now
@@ -58,6 +61,8 @@ struct WorkerLedger {
 
     var isReady: Bool { if case .ready = standing { true } else { false } }
     private var mapsStore: Bool { standing == .ready(mapsStore: true) }
+
+    mutating func notePeakMemory(_ byteCount: Int) { account.peakMemory = byteCount > 0 ? byteCount : nil }
 
     // MARK: Blocks
 
@@ -174,6 +179,7 @@ struct WorkerLedger {
 
     /// A new half-step: nothing is assigned.
     mutating func beginHalfStep() {
+        time.beginHalfStep()
         assigned = []
         toldCount = 0
     }

@@ -22,8 +22,9 @@ public enum WorkerMessage: WireMessage, Hashable {
     case failed(BlockFailure)
     /// I have the ratings of these blocks on my disk.
     case cached(Side, blocks: [Int])
-    /// I am leaving, or have read that the job is over.
-    case goodbye(reason: String)
+    /// I am leaving, or have read that the job is over. The most memory that I had resident was so many bytes; 0 where
+    /// that is not known.
+    case goodbye(reason: String, peakMemory: Int = 0)
 
     public struct Hello: Sendable, Hashable {
         /// For people: host and process.
@@ -54,11 +55,14 @@ public enum WorkerMessage: WireMessage, Hashable {
         public var halfStep: HalfStep
         public var block: Int
         public var sums: BlockSums
+        /// For how long the solver was busy with it.
+        public var seconds: Double
 
-        public init(halfStep: HalfStep, block: Int, sums: BlockSums) {
+        public init(halfStep: HalfStep, block: Int, sums: BlockSums, seconds: Double) {
             self.halfStep = halfStep
             self.block = block
             self.sums = sums
+            self.seconds = seconds
         }
     }
 
@@ -123,14 +127,16 @@ extension WorkerMessage {
             writer.number(solved.sums.holdoutSquaredError)
             writer.integer(UInt64(solved.sums.ratingCount))
             writer.integer(UInt64(solved.sums.holdoutCount))
+            writer.number(solved.seconds)
         case .failed(let failure):
             writer.halfStep(failure.halfStep)
             writer.integer(UInt32(failure.block))
             writer.text(failure.what)
             writer.text(failure.place)
             writer.text(failure.remedy)
-        case .goodbye(let reason):
+        case .goodbye(let reason, let peakMemory):
             writer.text(reason)
+            writer.integer(UInt64(peakMemory))
         case .cached(let side, let blocks):
             writer.blocks(side, blocks)
         }
@@ -166,13 +172,14 @@ extension WorkerMessage {
                 squaredError: try reader.double(), penalty: try reader.double(),
                 holdoutSquaredError: try reader.double(), ratingCount: try reader.count(UInt64.self, in: 0...Int.max),
                 holdoutCount: try reader.count(UInt64.self, in: 0...Int.max))
-            self = .solved(Solved(halfStep: halfStep, block: block, sums: sums))
+            self = .solved(Solved(halfStep: halfStep, block: block, sums: sums, seconds: try reader.seconds()))
         case 7:
             self = .failed(
                 BlockFailure(
                     halfStep: try reader.halfStep(), block: try reader.count(UInt32.self, in: 0...Limits.blockCount),
                     what: try reader.text(), place: try reader.text(), remedy: try reader.text()))
-        case 8: self = .goodbye(reason: try reader.text())
+        case 8:
+            self = .goodbye(reason: try reader.text(), peakMemory: try reader.count(UInt64.self, in: 0...Int.max))
         case 9:
             let (side, blocks) = try reader.blocks()
             self = .cached(side, blocks: blocks)
@@ -221,6 +228,13 @@ extension WireReader {
 
     mutating func block() throws(WireError) -> (Side, Int) {
         (try side(), try count(UInt32.self, in: 0...Limits.blockCount))
+    }
+
+    /// A length of time.
+    fileprivate mutating func seconds() throws(WireError) -> Double {
+        let seconds = try double()
+        guard (0...Limits.seconds).contains(seconds) else { throw WireError("a length of time is out of its range") }
+        return seconds
     }
 
     /// Bytes; 0 for none.

@@ -169,8 +169,8 @@ public final class CoordinatorRuntime {
 
     /// Takes in the frames of a message: routing id, header, and payload for bulk.
     private func take(_ frames: [Message], _ machine: inout Coordinator) -> [Coordinator.Action] {
-        machine.bytesReceived += frames.reduce(0) { $0 + $1.bytes.count }
         let id = WorkerID(Array(frames[0].bytes))
+        machine.countReceived(frames.dropFirst().reduce(0) { $0 + $1.bytes.count }, from: id)
         do throws(WireError) {
             guard frames.count >= 2 else { throw WireError("the message has no header") }
             let payload = frames.count > 2 ? Payload(frames[2].bytes, owner: frames[2]) : nil
@@ -197,7 +197,7 @@ public final class CoordinatorRuntime {
                 var frames: [Frame] = [.copied(id.bytes), .copied(header)]
                 if let payload { frames.append(.shared(payload.bytes, owner: payload)) }
                 switch try socket.send(frames) {
-                case .sent: machine.bytesSent += header.count + (payload?.bytes.count ?? 0)
+                case .sent: machine.countSent(header.count + (payload?.bytes.count ?? 0), to: id)
                 case .unreachable:
                     pending.append(
                         contentsOf: machine.sendFailed(to: id, reason: "its connection is gone", now: now))

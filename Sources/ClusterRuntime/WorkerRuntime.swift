@@ -152,8 +152,8 @@ public final class WorkerRuntime {
             var farewell = Deque(machine.interrupt(reason: failure.description, now: now))
             _ = try carryOut(&farewell, &machine, session)
             throw failure
-        case .solved(let halfStep, let block, let payload, let sums):
-            return machine.solved(halfStep, block: block, factors: payload, sums: sums, now: now)
+        case .solved(let halfStep, let block, let payload, let sums, let seconds):
+            return machine.solved(halfStep, block: block, factors: payload, sums: sums, seconds: seconds, now: now)
         case .failed(let halfStep, let block, let failure):
             return machine.failed(
                 WorkerMessage.BlockFailure(
@@ -174,7 +174,8 @@ public final class WorkerRuntime {
     ) throws(Failure) -> End? {
         while let action = pending.popFirst() {
             switch action {
-            case .send(let message, let payload):
+            case .send(let said, let payload):
+                let message = Self.withPeakMemory(said)
                 let parcel = Parcel(message, payload: payload, envelope: machine.presentEnvelope)
                 var frames: [Frame] = [.copied(parcel.header)]
                 if let payload { frames.append(.shared(payload.bytes, owner: payload)) }
@@ -201,9 +202,11 @@ public final class WorkerRuntime {
                     // must not count.
                     if let change = store?.change() { return .unfit(change) }
                     do throws(Failure) {
+                        let start = ContinuousClock.now
                         let (payload, sums) = try memory.solve(task)
+                        let seconds = start.duration(to: .now) / .seconds(1)
                         if let change = store?.change() { return .unfit(change) }
-                        return .solved(halfStep, block: block, payload, sums)
+                        return .solved(halfStep, block: block, payload, sums, seconds: seconds)
                     } catch {
                         if let change = store?.change() { return .unfit(change) }
                         return .failed(halfStep, block: block, error)
@@ -216,6 +219,12 @@ public final class WorkerRuntime {
             }
         }
         return nil
+    }
+
+    /// A goodbye tells what this process took, which the machine cannot know.
+    private static func withPeakMemory(_ message: WorkerMessage) -> WorkerMessage {
+        guard case .goodbye(let reason, _) = message else { return message }
+        return .goodbye(reason: reason, peakMemory: peakResidentByteCount() ?? 0)
     }
 
     private func prepare(_ job: JobDescription, _ session: Session) {

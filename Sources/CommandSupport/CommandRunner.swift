@@ -19,7 +19,7 @@ public func runCommand<Root: ParsableCommand>(_ root: Root.Type) async {
         }
         try flushStandardOutput()
     } catch let failure as Failure {
-        FileHandle.standardError.write(Data("\(root._commandName): error: \(failure)\n".utf8))
+        FileHandle.standardError.write(Data((printable("\(root._commandName): error: \(failure)") + "\n").utf8))
         exit(failure.exitCode)
     } catch {
         // Usage errors (64), --help and --version (0).

@@ -36,7 +36,7 @@ public final class ProgressView {
         switch event {
         case .workerJoined(let name, let threads, let mapsStore, let workers):
             let source = mapsStore ? "maps the store" : "is sent its ratings"
-            log(.info, "worker \(name) joined: \(threads) threads, \(source); \(workers) workers")
+            log(.info, "worker \(name) joined: \(counted(threads, "thread")), \(source); \(counted(workers, "worker"))")
         case .workerWaits(let name, let workers, let needed):
             log(.info, "worker \(name) is here: \(workers) of the \(needed) with which the job begins")
         case .jobBegan(let need, let ratings, let workers):
@@ -56,8 +56,9 @@ public final class ProgressView {
                 again in every sweep; to avoid that, raise its --memory-limit or start more workers
                 """)
         case .workerLeft(let name, let reason, let workers):
-            log(.warning, "worker \(name) left: \(reason); its blocks go to others; \(workers) workers remain")
-        case .workerRefused(let name, let reason): log(.warning, "worker \(name) refused: \(reason)")
+            log(.warning, "worker \(name) left: \(reason); its blocks go to others; workers that remain: \(workers)")
+        case .workerRefused(let name, let reason, let workers):
+            log(.warning, "worker \(name) refused: \(reason); workers that are here: \(workers)")
         case .extrapolationWithdrawn(let sweep):
             log(.info, "sweep \(sweep): extrapolation did not help and is off from here on; solving the users again")
         case .stoppedEarly(let sweep, let kept):
@@ -70,13 +71,14 @@ public final class ProgressView {
             halfStepBegan = clock.now
             lastDrawn = nil
         case .halfStepProgressed(let halfStep, let rows, let fraction): draw(halfStep, rows, fraction)
-        case .halfStepEnded(let halfStep, let objective, let seconds):
+        case .halfStepEnded(let halfStep, let objective, let time):
             logger.debug(
                 "half-step ended",
                 metadata: [
                     "sweep": "\(halfStep.sweep)", "side": "\(halfStep.side)", "objective": "\(objective.value)",
-                    "seconds": "\(seconds)",
+                    "seconds": "\(time.seconds)",
                 ])
+        case .membershipEnded: break
         case .sweepEnded(let record): isTerminal ? row(record) : line(record)
         }
     }
@@ -120,7 +122,7 @@ public final class ProgressView {
             sweep \(record.sweep): objective \(Self.decimal(record.objective, 1)), \
             train RMSE \(Self.decimal(record.trainRMSE, 4))\(heldOut), \
             \(Self.decimal(record.userSeconds, 3)) s users, \(Self.decimal(record.itemSeconds, 3)) s items, \
-            \(record.workers) workers
+            \(counted(record.workers, "worker"))
             """)
     }
 

@@ -64,6 +64,9 @@ extension Int {
     }
 }
 
+/// A count of what `one` is: 1 worker, 2 workers.
+public func counted(_ count: Int, _ one: String) -> String { "\(count.grouped) \(one)\(count == 1 ? "" : "s")" }
+
 /// Lines of a name and what belongs to it, aligned.
 public func alignedLines(_ pairs: [(name: String, value: String)]) -> [String] {
     let width = pairs.map(\.name.count).max() ?? 0

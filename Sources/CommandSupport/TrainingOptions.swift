@@ -13,28 +13,7 @@ public struct TrainingOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Where to put the model; an older model there is replaced.", valueName: "dir"))
     public var model: String
 
-    @OptionGroup public var solver: SolverOptions
-
-    @Flag(inversion: .prefixedNo, help: "Subtract the mean of the ratings before the fit.")
-    public var center = JobConfiguration().center
-
-    @Option(help: ArgumentHelp("The most sweeps.", valueName: "n"))
-    public var sweeps = JobConfiguration().sweeps
-
-    @Option(help: ArgumentHelp("Stop when a sweep lowers the objective by less than this part of it; 0: never.", valueName: "fraction"))
-    public var tolerance = JobConfiguration().tolerance
-
-    @Option(
-        help: ArgumentHelp(
-            "Stop after so many sweeps without a lower held-out RMSE, and keep the sweep with the lowest.",
-            valueName: "sweeps"))
-    public var patience: Int?
-
-    @Flag(inversion: .prefixedNo, help: "Extrapolate the item factors between sweeps, which saves some.")
-    public var extrapolate = JobConfiguration().extrapolate
-
-    @Option(help: ArgumentHelp("Seed of the initial factors.", valueName: "n"))
-    public var seed = JobConfiguration().seed
+    @OptionGroup public var job: JobOptions
 
     @Option(
         help: ArgumentHelp(
@@ -51,20 +30,6 @@ public struct TrainingOptions: ParsableArguments {
     public var json = false
 
     public init() {}
-
-    /// - Throws: a ``Failure`` of kind `usage`.
-    public func configuration() throws(Failure) -> JobConfiguration {
-        var configuration = JobConfiguration()
-        solver.apply(to: &configuration)
-        configuration.center = center
-        configuration.sweeps = sweeps
-        configuration.tolerance = tolerance
-        configuration.patience = patience
-        configuration.extrapolate = extrapolate
-        configuration.seed = seed
-        try configuration.validate()
-        return configuration
-    }
 
     /// Opens the folder of checkpoints, when one is named.
     /// - Throws: a ``Failure``, as ``CheckpointFolder/init(path:resumes:)`` does.

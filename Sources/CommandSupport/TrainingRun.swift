@@ -23,11 +23,29 @@ public struct TrainingRun: Sendable {
 
     /// - Throws: a ``Failure`` when the ratings cannot be read, or something foreign stands where the model is to go.
     public init(_ options: TrainingOptions) throws(Failure) {
-        configuration = try options.configuration()
-        destination = options.model
+        try self.init(
+            options.job.configuration(), ratings: options.ratings, model: options.model,
+            openCheckpoints: options.openCheckpoints)
+    }
+
+    /// - Parameters:
+    ///   - ratings: a store or a rating file.
+    ///   - model: where the model goes.
+    /// - Throws: as ``init(_:)``.
+    public init(_ configuration: JobConfiguration, ratings: String, model: String) throws(Failure) {
+        try self.init(configuration, ratings: ratings, model: model) { () throws(Failure) in nil }
+    }
+
+    /// - Parameter openCheckpoints: called once nothing foreign is known to stand where the model is to go.
+    private init(
+        _ configuration: JobConfiguration, ratings: String, model: String,
+        openCheckpoints: () throws(Failure) -> CoordinatorRuntime.Checkpoints?
+    ) throws(Failure) {
+        self.configuration = configuration
+        destination = model
         try DirectoryReplacement.refuseForeign(destination, marker: FactorModel.marker)
-        checkpoints = try options.openCheckpoints()
-        store = try RatingImporter.openStoreOrFile(options.ratings)
+        checkpoints = try openCheckpoints()
+        store = try RatingImporter.openStoreOrFile(ratings)
         if configuration.patience != nil, store.holdout?.count ?? 0 == 0 {
             throw Failure(
                 .usage, "early stopping needs held-out ratings, and there are none", at: "--patience",
@@ -41,6 +59,7 @@ public struct TrainingRun: Sendable {
         public var users: Int
         public var items: Int
         public var ratings: Int
+        public var kernels: String
         public var sweeps: Int
         public var converged: Bool
         /// The sweep whose factors the model has, where early stopping chose it; the errors are of that sweep.
@@ -51,7 +70,7 @@ public struct TrainingRun: Sendable {
         public var seconds: Double
 
         enum CodingKeys: String, CodingKey {
-            case model, users, items, ratings, sweeps, converged, objective, seconds
+            case model, users, items, ratings, kernels, sweeps, converged, objective, seconds
             case keptSweep = "kept_sweep"
             case trainRMSE = "train_rmse"
             case validationRMSE = "validation_rmse"
@@ -59,10 +78,13 @@ public struct TrainingRun: Sendable {
     }
 
     /// Runs a coordinator, on a thread of its own, and writes the model.
-    /// - Parameter listening: told the endpoint once workers can connect.
+    /// - Parameters:
+    ///   - observe: told what happens in the job, on that thread.
+    ///   - listening: told the endpoint once workers can connect.
     /// - Throws: a ``Failure``; of kind `tryAgain` when the job was stopped.
     public func run(
         _ options: CoordinatorRuntime.Options, stop: StopRequest, logger: Logger,
+        observe: @escaping @Sendable (JobEvent) -> Void = { _ in },
         listening: @escaping @Sendable (_ endpoint: String) -> Void = { _ in }
     ) async throws(Failure) -> Report {
         try await onDedicatedThread(named: "coordinator") { () throws(Failure) in
@@ -73,8 +95,9 @@ public struct TrainingRun: Sendable {
                 listening(coordinator.endpoint)
                 let view = ProgressView(logger: logger, sweeps: configuration.sweeps)
                 defer { view.finish() }
-                return try coordinator.run(configuration, store: store, checkpoints: checkpoints, stop: stop) {
-                    view.show($0)
+                return try coordinator.run(configuration, store: store, checkpoints: checkpoints, stop: stop) { event in
+                    view.show(event)
+                    observe(event)
                 }
             }
             return try finish(completion, logger) { (clock.now - began) / .seconds(1) }
@@ -106,7 +129,7 @@ public struct TrainingRun: Sendable {
             let kept = sweeps[(keptSweep ?? sweeps.count) - 1]
             return Report(
                 model: destination, users: store.userIDs.count, items: store.itemIDs.count,
-                ratings: store.ratings.count, sweeps: sweeps.count, converged: converged, keptSweep: keptSweep,
+                ratings: store.ratings.count, kernels: completion.kernelLevel.rawValue, sweeps: sweeps.count, converged: converged, keptSweep: keptSweep,
                 objective: kept.objective, trainRMSE: kept.trainRMSE, validationRMSE: kept.validationRMSE,
                 seconds: seconds())
         }
@@ -121,7 +144,7 @@ extension TrainingRun.Report {
         let heldOut = validationRMSE.map { ", held-out RMSE \(ProgressView.decimal($0, 4))" } ?? ""
         Swift.print(
             """
-            \(model): \(sweeps) sweeps, \(ending), \
+            \(model): \(counted(sweeps, "sweep")), \(ending), \
             objective \(ProgressView.decimal(objective, 1)), train RMSE \(ProgressView.decimal(trainRMSE, 4))\(heldOut), \
             \(ProgressView.decimal(seconds, 1)) s
             """)

@@ -312,8 +312,9 @@ public struct SimulatedCluster {
         do throws(Failure) {
             let (payload, sums) = try members[index].memory!.solve(task)
             try? perform(
-                members[index].machine.solved(task.halfStep, block: task.block, factors: payload, sums: sums, now: now),
-                by: index)
+                members[index].machine.solved(
+                    task.halfStep, block: task.block, factors: payload, sums: sums,
+                    seconds: .random(in: 0...1, using: &generator), now: now), by: index)
         } catch {
             try? perform(
                 members[index].machine.failed(
@@ -333,7 +334,7 @@ public struct SimulatedCluster {
                 result.withdrawnExtrapolations += 1
                 result.objectives.removeLast()
             case .report(.halfStepProgressed): solvedCount += 1
-            case .report(.workerRefused(_, let reason)): result.refusals.append(reason)
+            case .report(.workerRefused(_, let reason, _)): result.refusals.append(reason)
             case .report: break
             case .checkpoint(let checkpoint):
                 checkpoints.append((checkpoint, result.objectives))

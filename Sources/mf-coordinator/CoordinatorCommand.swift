@@ -56,9 +56,8 @@ struct CoordinatorCommand: AsyncParsableCommand {
         let stop = try StopRequest()
         let trap = SignalTrap { stop.stop(reason: $0) }
         do {
-            let report = try await run.run(options, stop: stop, logger: logger) { endpoint in
-                logger.info("listening on \(endpoint)")
-            }
+            let report = try await run.run(
+                options, stop: stop, logger: logger, listening: { logger.info("listening on \($0)") })
             try report.print(asJSON: training.json)
         } catch let failure where trap.received != nil {
             logger.notice("\(failure)")

@@ -37,33 +37,13 @@ struct WorkerCommand: AsyncParsableCommand {
     @Flag(inversion: .prefixedNo, help: "Map the coordinator's store where it can be opened here.")
     var mapStore = true
 
-    @Option(
-        help: ArgumentHelp(
-            """
-            The most memory to take, mapped files aside: a whole number with K, M, G or T, such as 512M or 2G. A job \
-            that needs more is not joined.
-            """,
-            valueName: "size"))
-    var memoryLimit: ByteSize?
-
-    @Option(
-        help: ArgumentHelp(
-            "Keep the ratings that are sent in this folder, for when the worker is started again. It only grows.",
-            valueName: "dir"))
-    var cache: String?
+    @OptionGroup var memory: WorkerMemoryOptions
 
     @OptionGroup var kernels: KernelOptions
 
     @OptionGroup var logging: LoggingOptions
 
     static func main() async { await runCommand(WorkerCommand.self) }
-
-    func validate() throws {
-        // Whoever writes 512 means megabytes.
-        if let memoryLimit, memoryLimit.bytes < 1 << 20 {
-            throw ValidationError("--memory-limit is less than 1M: give a whole number with M, G or T, such as 512M.")
-        }
-    }
 
     func run() async throws {
         try requireCount(threads, atMost: Limits.threadCount, option: "--threads")
@@ -76,8 +56,8 @@ struct WorkerCommand: AsyncParsableCommand {
             coordinatorTimeout: .seconds(coordinatorTimeout),
             name: "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)",
             kernelLevels: try kernels.level().map { level in [try Kernels(level: level).level] } ?? KernelLevel.available,
-            parent: endWithParent, mayMapStore: mapStore, memoryLimit: memoryLimit,
-            cache: try cache.map { path throws(Failure) in try RatingsCache(path: path) })
+            parent: endWithParent, mayMapStore: mapStore, memoryLimit: memory.memoryLimit,
+            cache: try memory.ratingsCache())
         logger.info("connecting to \(options.coordinator)")
         let ending = try await onDedicatedThread(named: "worker") { () throws(Failure) in
             try Context.use { context throws(Failure) in

@@ -11,8 +11,8 @@ import Training
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Measures kernels and half-steps on this machine.",
-        subcommands: [BenchKernels.self, BenchHalfStep.self])
+        abstract: "Measures kernels, half-steps and whole jobs on this machine.",
+        subcommands: [BenchKernels.self, BenchHalfStep.self, BenchTrain.self])
 }
 
 /// How a half-step is to be solved.

@@ -2,6 +2,7 @@
 // those of the Netflix Prize, with a structure to find, and with a known error that no model gets below.
 
 import ArgumentParser
+import ClusterRuntime
 import CommandSupport
 import Failures
 import Foundation

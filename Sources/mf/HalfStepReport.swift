@@ -1,5 +1,6 @@
 // Why: what `mf bench half-step` found, for a person and as JSON.
 
+import CommandSupport
 import Foundation
 
 /// The sweeps of one run and what they amount to.
@@ -75,7 +76,7 @@ struct HalfStepReport: Encodable {
 
     var heading: String {
         """
-        \(ratings) ratings, \(users) users, \(items) items, rank \(rank), \(kernels), \(threads) threads
+        \(ratings) ratings, \(users) users, \(items) items, rank \(rank), \(kernels), \(counted(threads, "thread"))
          user s   item s  sweep s  train RMSE  held-out RMSE
         """
     }

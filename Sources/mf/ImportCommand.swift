@@ -1,6 +1,7 @@
 // Why: `mf import` turns rating files of any format into a store, once; everything after that maps the store.
 
 import ArgumentParser
+import ClusterRuntime
 import CommandSupport
 import Failures
 import Foundation

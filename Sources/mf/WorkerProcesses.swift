@@ -1,6 +1,7 @@
 // Why: `mf train` starts its own workers, and they must never outlive it or be left unnoticed when they die.
 
 import ClusterRuntime
+import CommandSupport
 import Failures
 import Foundation
 import LeastSquares
@@ -18,7 +19,10 @@ struct WorkerProcesses {
     /// How long the workers have to end by themselves once the job is over: all that took part know already.
     private static let farewellSeconds = 1
 
-    init(count: Int, threads: Int, endpoint: Endpoint, kernels: KernelLevel?, logLevel: Logger.Level) throws(Failure) {
+    init(
+        count: Int, threads: Int, endpoint: Endpoint, kernels: KernelLevel?, memory: WorkerMemoryOptions,
+        logLevel: Logger.Level
+    ) throws(Failure) {
         self.count = count
         let folder = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
         executable = folder.appendingPathComponent("mf-worker").path
@@ -32,15 +36,16 @@ struct WorkerProcesses {
         arguments = [
             "--coordinator", endpoint.description, "--threads", "\(threads)", "--coordinator-timeout",
             "\(Self.coordinatorTimeoutSeconds)", "--end-with-parent", "\(getpid())", "--log-level", level.rawValue,
-        ] + (kernels.map { ["--kernels", $0.rawValue] } ?? [])
+        ] + (kernels.map { ["--kernels", $0.rawValue] } ?? []) + memory.arguments
     }
 
     /// Runs the workers as long as `body` runs.
     ///
     /// When `body` returns they have been told to end by the coordinator; one that does not is terminated. When all
-    /// of them end before, `stop` ends the coordinator.
+    /// of them end before, `stop` ends the coordinator, for no others can come.
+    /// - Parameter reason: why the last worker left, if that is known.
     func whileRunning<Result: Sendable>(
-        stop: StopRequest, logger: Logger, _ body: @escaping @Sendable () async throws(Failure) -> Result
+        stop: StopRequest, logger: Logger, reason: () -> String?, _ body: @escaping @Sendable () async throws(Failure) -> Result
     ) async throws -> Result {
         return try await withThrowingTaskGroup(of: Event<Result>.self) { group in
             for _ in 0..<count { group.addTask { .workerEnded(try await runWorker()) } }
@@ -48,7 +53,7 @@ struct WorkerProcesses {
                 do throws(Failure) { return .done(.success(try await body())) } catch { return .done(.failure(error)) }
             }
             var remaining = count
-            var isAbandoned = false
+            var abandoned: WorkerDefect?
             var outcome: Swift.Result<Result, Failure>?
             for try await event in group {
                 switch event {
@@ -63,24 +68,29 @@ struct WorkerProcesses {
                 case .workerEnded(let defect):
                     remaining -= 1
                     if let defect, outcome == nil {
-                        logger.warning("a worker process ended: \(defect)")
-                        isAbandoned = remaining == 0
-                        if isAbandoned { stop.stop(reason: "the end of every worker process") }
+                        logger.warning("a worker process ended: \(defect.what)")
+                        if remaining == 0 {
+                            abandoned = defect
+                            stop.stop(reason: "the end of every worker process")
+                        }
                     }
                     if remaining == 0, outcome != nil { group.cancelAll() }
                 }
             }
-            if isAbandoned, case .failure = outcome {
+            if let abandoned, case .failure = outcome {
+                // One that was killed has not said why.
+                let reason = abandoned.hasExited ? reason() : nil
                 throw Failure(
-                    .unavailable, "every worker process ended before the model was finished",
-                    remedy: "see what they said above")
+                    abandoned.kind,
+                    "every worker process ended before there was a model" + (reason.map { ": \($0)" } ?? ""),
+                    remedy: reason == nil ? "see what they said above" : "")
             }
             return try outcome!.get()
         }
     }
 
     /// - Returns: nil when the worker ended because the job was over.
-    private func runWorker() async throws -> String? {
+    private func runWorker() async throws -> WorkerDefect? {
         var options = PlatformOptions()
         // Out of the terminal's foreground group: Ctrl-C reaches mf alone, which tells its workers.
         options.processGroupID = 0
@@ -89,17 +99,31 @@ struct WorkerProcesses {
             let result = try await Subprocess.run(
                 .path(.init(executable)), arguments: Arguments(arguments), platformOptions: options, input: .none,
                 output: .currentStandardError, error: .currentStandardError)
-            return result.terminationStatus.isSuccess ? nil : "\(result.terminationStatus)"
+            switch result.terminationStatus {
+            case .exited(0): return nil
+            case .exited(let code):
+                return WorkerDefect(
+                    what: "exit code \(code)", kind: Failure.Kind(rawValue: code) ?? .unavailable, hasExited: true)
+            case .signaled(let signal): return WorkerDefect(what: "signal \(signal)")
+            }
         } catch let error as SubprocessError {
-            return "could not be run: \(error)"
+            return WorkerDefect(what: "could not be run: \(error)")
         }
     }
+}
+
+/// How a worker process ended that did not end with its job.
+private struct WorkerDefect: Sendable {
+    let what: String
+    /// As its exit code says, if that is one of ours.
+    var kind = Failure.Kind.unavailable
+    var hasExited = false
 }
 
 /// What can happen while workers run.
 private enum Event<Result: Sendable>: Sendable {
     /// With what was wrong, if anything was.
-    case workerEnded(String?)
+    case workerEnded(WorkerDefect?)
     case done(Swift.Result<Result, Failure>)
     /// The workers have had the time to end by themselves.
     case timeUp

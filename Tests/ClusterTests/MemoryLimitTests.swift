@@ -1,6 +1,8 @@
 // Why: a memory limit decides who may take part and how often ratings are sent, and never what comes out.
 
 import Cluster
+import Failures
+import Foundation
 import LeastSquares
 import Ratings
 import TestKit
@@ -114,6 +116,25 @@ import Training
         let actions = say(.ready(mapsStore: false), 2)
         #expect(Self.refusal(actions) == nil)
         #expect(actions.contains { if case .report(.workerIsShortOfMemory) = $0 { true } else { false } })
+    }
+
+    /// A coordinator that gives up says whom it refused, the last of them, each once.
+    @Test func aJobWithoutWorkersNamesThoseItRefused() throws {
+        var coordinator = Self.coordinator()
+        let say = { (name: String, id: UInt8) in
+            let hello = WorkerMessage.Hello(
+                name: name, threads: 1, kernelLevels: ["portable"], credit: 8, memoryLimit: ByteSize(1 << 20))
+            _ = coordinator.receive(Parcel(.hello(hello), envelope: .none), from: WorkerID([id]), now: .zero)
+        }
+        for (id, name) in ["first", "second", "third", "fourth", "third"].enumerated() { say(name, UInt8(id)) }
+        var ending: Failure?
+        for case .end(.failed(let failure)) in coordinator.tick(now: .seconds(301)) { ending = failure }
+        let failure = try #require(ending)
+        #expect(failure.kind == .unavailable && failure.what.contains("no model was written"))
+        for name in ["second", "third", "fourth"] {
+            #expect(failure.what.components(separatedBy: "worker \(name) was refused: it needs").count == 2, "\(failure)")
+        }
+        #expect(!failure.what.contains("first") && failure.what.contains("--memory-limit"))
     }
 
     /// A coordinator that does not care for the limit finds a worker that does.

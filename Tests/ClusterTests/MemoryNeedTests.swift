@@ -53,8 +53,24 @@ import Training
         let defect = try #require(need.defect(ofLimit: ByteSize(need.total - 1)))
         let needed = ByteSize(need.total)
         #expect(defect.contains("\(needed)") && defect.contains("--memory-limit \(needed.optionText)"))
-        #expect(need.defect(ofLimit: ByteSize(need.total), ratings: 1)?.contains("for ratings") == true)
+        #expect(need.defect(ofLimit: ByteSize(need.total), ratings: 1) == nil)
         #expect(ByteSize(needed.optionText)!.bytes >= need.total)
+    }
+
+    /// Whoever gives what the first refusal says is not refused again for not mapping the store.
+    @Test func bothRefusalsNameTheSameLimit() throws {
+        let (need, ratings) = (Self.need(64), 50 << 20)
+        let first = try #require(need.defect(ofLimit: ByteSize(1 << 20), ratings: ratings))
+        let second = try #require(need.defect(ofLimit: ByteSize(need.total), ratings: ratings, mapsStore: false))
+        let enough = ByteSize(need.total + ratings)
+        for defect in [first, second] {
+            #expect(defect.contains("--memory-limit \(enough.optionText) or more") && defect.contains("\(enough)"))
+        }
+        #expect(first.contains("\(ByteSize(need.total)), or"))
+        #expect(second.contains("50 MiB of it for ratings"))
+        for mapsStore in [false, true] {
+            #expect(need.defect(ofLimit: ByteSize(enough.optionText)!, ratings: ratings, mapsStore: mapsStore) == nil)
+        }
     }
 
     @Test func ratingsAreCountedAsTheyTravel() {

@@ -23,9 +23,10 @@ import Training
             .init(
                 halfStep: halfStep, block: 2,
                 sums: BlockSums(
-                    squaredError: 1.5, penalty: 2.5, holdoutSquaredError: 0.25, ratingCount: 10, holdoutCount: 1))),
+                    squaredError: 1.5, penalty: 2.5, holdoutSquaredError: 0.25, ratingCount: 10, holdoutCount: 1),
+                seconds: 0.125)),
         .failed(.init(halfStep: halfStep, block: 1, what: "what", place: "place", remedy: "remedy")),
-        .goodbye(reason: "SIGTERM"), .cached(.user, blocks: [0, 9]), .cached(.item, blocks: []),
+        .goodbye(reason: "SIGTERM"), .goodbye(reason: "", peakMemory: 5 << 30), .cached(.user, blocks: [0, 9]), .cached(.item, blocks: []),
     ]
 
     private static let coordinatorMessages: [CoordinatorMessage] = [
@@ -163,7 +164,7 @@ import Training
         var halfStep: HalfStep?
         for case .send(_, .solve(let step, _), _) in say(.ready(mapsStore: true)) { halfStep = step }
         let sums = BlockSums(squaredError: 1, penalty: 1, holdoutSquaredError: 0, ratingCount: .max, holdoutCount: .max)
-        let solved = WorkerMessage.Solved(halfStep: try #require(halfStep), block: 0, sums: sums)
+        let solved = WorkerMessage.Solved(halfStep: try #require(halfStep), block: 0, sums: sums, seconds: 1)
         #expect(leaves(say(.solved(solved), payload: Payload(byteCount: 20 * 2 * 4) { _ in })))
     }
 

@@ -86,6 +86,24 @@ import Testing
         #expect(files.map { FileManager.default.contents(atPath: $0) } == contents, "damaged files were not replaced")
     }
 
+    /// `mf train` on a rating file has no store to map, so its workers are sent their ratings.
+    @Test func trainPassesCacheAndMemoryLimitOn() async throws {
+        let folder = try TemporaryFolder()
+        let text = (0..<3000).map { "\($0 % 90),\($0 * 7 % 83),\(1 + $0 % 5)\n" }.joined()
+        try text.write(toFile: folder("ratings.csv"), atomically: true, encoding: .utf8)
+        let job = ["train", "--ratings", folder("ratings.csv"), "--rank", "16", "--sweeps", "2"]
+        for (model, options) in [("plain", []), ("kept", ["--cache", folder("cache"), "--memory-limit", "200M"])] {
+            let output = try await Program.mf.run(job + ["--model", folder(model)] + options)
+            #expect(output.status == 0, "\(output.standardError)")
+        }
+        #expect(try factors(folder("kept")) == factors(folder("plain")))
+        #expect(try files(folder("cache")).count == 2)
+        let foreign = try await Program.mf.run(job + ["--model", folder("none"), "--cache", folder("ratings.csv")])
+        #expect(foreign.status == 73, "\(foreign.standardError)")
+        let small = try await Program.mf.run(job + ["--model", folder("none"), "--memory-limit", "512"])
+        #expect(small.status == 64 && small.standardError.contains("512M"), "\(small.standardError)")
+    }
+
     /// As on a full disk: nothing more can be written, and the job does not care.
     @Test func aCacheThatCannotBeWrittenCostsAWarning() async throws {
         let (folder, reference) = try await makeStore()

@@ -43,6 +43,33 @@ import Testing
         #expect(output.standardError.contains("--memory-limit"))
     }
 
+    /// No others can come, so nobody waits for them.
+    @Test func trainEndsAtOnceWhenEveryWorkerIsRefused() async throws {
+        let folder = try TemporaryFolder()
+        try SyntheticRatings.writeStore(to: folder("store"), users: 2000, items: 600, ratings: 40_000, seed: 3)
+        let output = try await Program.mf.run(
+            ["train", "--ratings", folder("store"), "--model", folder("model"), "--workers", "2", "--memory-limit", "20M"],
+            deadline: .seconds(60))
+        #expect(output.status == 69, "\(output.standardError)")
+        let last = try #require(output.standardError.split(separator: "\n").last)
+        #expect(last.contains("every worker process ended") && last.contains("give --memory-limit"), "\(last)")
+        #expect(folder.content == ["store"])
+    }
+
+    /// A worker that gives what it was told to is not refused again for not mapping the store.
+    @Test func theFirstRefusalNamesWhatIsEnough() async throws {
+        let folder = try TemporaryFolder()
+        let (coordinator, endpoint) = try await startCoordinator(folder)
+        let options = ["--coordinator", endpoint, "--threads", "1", "--no-map-store", "--memory-limit"]
+        let refused = try await Program.worker.run(options + ["20M"])
+        let needed = try #require(refused.standardError.firstMatch(of: /--memory-limit (\d+M) or more/)).1
+        var workers: [RunningProgram] = []
+        for _ in 0..<2 { workers.append(try await Program.worker.start(options + [String(needed)])) }
+        let output = try await coordinator.ending
+        #expect(output.status == 0, "\(output.standardError)")
+        for worker in workers { #expect(try await worker.ending.status == 0) }
+    }
+
     /// As under `prlimit --as`: what the job needs cannot be had, and the worker says so instead of dying of it.
     @Test func aHardLimitIsARefusalAndTheJobGoesOn() async throws {
         let folder = try TemporaryFolder()
