@@ -11,6 +11,12 @@ public enum JobEvent: Sendable {
     case workerJoined(name: String, threads: Int, mapsStore: Bool, workers: Int)
     case workerLeft(name: String, reason: String, workers: Int)
     /// A worker that cannot take part.
+    /// Nothing was heard of a worker for a while, so its blocks are given to others too.
+    case workerSuspected(name: String, silence: Duration)
+    /// A suspected worker was heard again.
+    case workerRecovered(name: String)
+    /// A block with which one worker is overdue is given to another too.
+    case blockCopied(Side, block: Int, from: String, to: String)
     case workerRefused(name: String, reason: String)
     /// The job begins; `need` is that of the worker with the most threads, and its ratings those of its share.
     case jobBegan(need: MemoryNeed, ratings: ByteSize, workers: Int)

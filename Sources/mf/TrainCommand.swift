@@ -45,7 +45,7 @@ struct TrainCommand: AsyncParsableCommand {
         let options = CoordinatorRuntime.Options(
             listen: try Endpoint("ipc://\(folder.path)/coordinator"),
             // One is enough to begin: the others join when they are ready, and one that dies before is not waited for.
-            settings: CoordinatorSettings(minWorkers: 1, kernelLevel: level))
+            settings: CoordinatorSettings(minWorkers: 1, kernelLevel: level), failpoints: try .fromEnvironment())
         defer { withExtendedLifetime(folder) {} }
         let processes = try WorkerProcesses(
             count: workers, threads: threads, endpoint: options.listen, kernels: level, logLevel: logging.logLevel)
