@@ -35,6 +35,8 @@ public struct Coordinator {
         var sums: [BlockSums?]
         var unsolvedCount: Int
         var solvedRowCount = 0
+        /// The blocks over which workers were lost.
+        var losses = BlockLosses()
     }
 
     public let envelope: Envelope
@@ -61,6 +63,8 @@ public struct Coordinator {
     private var factors: JobFactors
     /// Who solved each block last.
     private var homes: BySide<[WorkerID?]>
+    /// How long blocks take.
+    private var stragglers = BySide(user: Stragglers(), item: Stragglers())
     private var schedule: Schedule
     private var earlyStopping: EarlyStopping?
     /// Where the job goes on that a checkpoint was taken of.
@@ -139,7 +143,7 @@ public struct Coordinator {
         } else if parcel.envelope != envelope {
             drop(.foreign)
         } else {
-            workers[id]!.lastHeard = now
+            hear(id, now)
             workers[id]!.receivedCount &+= 1
             handle(parcel, id, now)
         }
@@ -168,7 +172,7 @@ public struct Coordinator {
     public mutating func sendFailed(to id: WorkerID, reason: String, now: Duration) -> [Action] {
         defer { actions = [] }
         if hasEnded { return [] }
-        if closing != nil { close(id) } else { remove(id, reason: reason, now) }
+        if closing != nil { close(id) } else { remove(id, reason: reason, now, by: .connection) }
         return actions
     }
 
@@ -181,13 +185,14 @@ public struct Coordinator {
             return actions
         }
         for id in workers.keys.sorted() {
-            guard let ledger = workers[id] else { continue }
-            if now - ledger.lastHeard > settings.silenceTimeout {
-                remove(id, reason: "not heard of for \(settings.silenceTimeout)", now)
-            } else if now - ledger.lastSent >= settings.heartbeatInterval {
+            guard closing == nil, workers[id] != nil else { continue }
+            judge(id, now)
+            if closing == nil, let ledger = workers[id], now - ledger.lastSent >= settings.heartbeatInterval {
                 send(.heartbeat(sent: ledger.sentCount), to: id, now)
             }
         }
+        if closing != nil { return actions }
+        copyOverdueBlocks(now)
         if let deserted, now - deserted > settings.workerTimeout {
             let needed = solving == nil ? settings.minWorkers : 1
             let failure = refusals.tooFew(workers.count, of: needed, for: settings.workerTimeout)
@@ -231,7 +236,7 @@ public struct Coordinator {
     private mutating func greet(_ hello: WorkerMessage.Hello, _ id: WorkerID, _ now: Duration) {
         if workers[id] != nil {
             // Said again before the answer came.
-            workers[id]!.lastHeard = now
+            hear(id, now)
             if solving == nil {
                 send(.heartbeat(sent: 0), to: id, now)
             } else if workers[id]!.standing == .welcomed, now - workers[id]!.lastWelcomed > Self.welcomeInterval {
@@ -248,6 +253,7 @@ public struct Coordinator {
             return
         }
         workers[id] = WorkerLedger(id: id, hello: hello, now: now)
+        solving?.losses.forgive(hello.name)
         if solving != nil {
             deserted = nil
             welcome(id, now)
@@ -285,13 +291,25 @@ public struct Coordinator {
         refusals.note(hello.name, reason)
     }
 
-    private mutating func remove(_ id: WorkerID, reason: String, _ now: Duration) {
+    /// What a removed worker was lost by, where the block that it was solving may be to blame.
+    private enum Loss {
+        case connection
+        case wedge
+    }
+
+    private mutating func remove(_ id: WorkerID, reason: String, _ now: Duration, by loss: Loss? = nil) {
         guard let ledger = workers.removeValue(forKey: id) else { return }
         if workers.isEmpty { deserted = now }
         actions.append(.report(.workerLeft(name: ledger.hello.name, reason: reason, workers: workers.count)))
         actions.append(.report(.membershipEnded(ledger.account)))
         guard solving != nil else { return }
-        solving!.pool.giveBack(ledger.assigned)
+        if let loss, let block = ledger.certainFront,
+            solving!.losses.note(block, name: loss == .wedge ? nil : ledger.hello.name)
+        {
+            return failOver(block, now)
+        }
+        // A suspected worker's blocks have been given back.
+        if !ledger.life.isSuspected { giveBack(ledger.assigned) }
         solving!.pool.release(id)
         homes = homes.map { $0.map { $0 == id ? nil : $0 } }
         for other in workers.keys.sorted() { supply(other, now) }
@@ -312,14 +330,18 @@ public struct Coordinator {
     private mutating func handle(_ parcel: Parcel<WorkerMessage>, _ id: WorkerID, _ now: Duration) {
         switch parcel.message {
         case .hello: break
-        case .heartbeat(_, let sent):
+        case .heartbeat(let progress, let sent):
+            workers[id]!.life.report(progress: progress, now: now)
             if sent &+ 1 != workers[id]!.receivedCount { remove(id, reason: "a message of it was lost", now) }
         case .ready(let mapsStore): admit(id, mapsStore, now)
         case .credit(let count):
+            workers[id]!.life.progress(now: now)
             workers[id]!.credit = min(workers[id]!.credit + count, Limits.credit)
             supply(id, now)
         case .need(let need): takeBack(need, id, now)
-        case .solved(let solved): accept(solved, parcel.payload, id, now)
+        case .solved(let solved):
+            workers[id]!.life.answer(now: now)
+            accept(solved, parcel.payload, id, now)
         case .failed(let failure): fail(failure, now)
         case .cached(let side, let blocks): note(blocks, side, cachedBy: id)
         case .goodbye(let reason, let peakMemory):
@@ -402,20 +424,104 @@ public struct Coordinator {
 
     /// Gives `id` blocks, and sends it all that it may be sent now.
     private mutating func supply(_ id: WorkerID, _ now: Duration) {
-        guard let halfStep = solving?.halfStep, workers[id]?.isReady == true else { return }
+        guard let halfStep = solving?.halfStep, workers[id]?.isReady == true, !workers[id]!.life.isSuspected else {
+            return
+        }
         sendAll(id, halfStep, now)
         // A worker that has factors to take in first would keep others from blocks that it cannot begin.
         guard workers[id]!.hasFactors(for: halfStep) else { return }
         while workers[id]!.assigned.count < settings.blocksInFlight, let block = solving!.pool.take(for: id) {
-            workers[id]!.assign(block)
+            // Solved by one who was given up on it.
+            if solving!.sums[block] == nil { workers[id]!.assign(block, now) }
         }
         sendAll(id, halfStep, now)
     }
 
     private mutating func sendAll(_ id: WorkerID, _ halfStep: HalfStep, _ now: Duration) {
         while let (message, payload) = workers[id]!.next(halfStep, factors: factors.present, data: data) {
+            if case .solve = message { workers[id]!.life.tell(now: now) }
             send(message, payload, to: id, now)
         }
+    }
+
+    // MARK: Faults
+
+    private mutating func hear(_ id: WorkerID, _ now: Duration) {
+        guard workers[id]!.life.hear(now: now) else { return }
+        actions.append(.report(.workerRecovered(name: workers[id]!.hello.name)))
+        // What nobody has begun meanwhile stays with it.
+        solving?.pool.withdraw(workers[id]!.assigned)
+        supply(id, now)
+    }
+
+    private mutating func judge(_ id: WorkerID, _ now: Duration) {
+        let wasSuspected = workers[id]!.life.isSuspected
+        switch workers[id]!.life.judge(settings.faultTimeouts, now: now) {
+        case .alive: break
+        case .suspected: if !wasSuspected { suspect(id, now) }
+        case .dead: remove(id, reason: "not heard of for \(settings.silenceTimeout)", now, by: .connection)
+        case .wedged:
+            let reason = "it has blocks to solve and did not get on for \(settings.progressTimeout)"
+            remove(id, reason: reason, now, by: .wedge)
+        }
+    }
+
+    private mutating func suspect(_ id: WorkerID, _ now: Duration) {
+        let ledger = workers[id]!
+        guard solving != nil, ledger.isReady else { return }
+        actions.append(
+            .report(.workerSuspected(name: ledger.hello.name, silence: settings.suspicionTimeout)))
+        _ = workers[id]!.takeBackUntold()
+        giveBack(ledger.assigned)
+        for other in workers.keys.sorted() { supply(other, now) }
+    }
+
+    /// Gives blocks back to the pool that nobody else works on.
+    private mutating func giveBack(_ blocks: [Int]) {
+        let active = workers.values.filter { !$0.life.isSuspected }
+        solving!.pool.giveBack(blocks.filter { block in !active.contains { $0.assigned.contains(block) } })
+    }
+
+    /// Gives blocks with which their workers are overdue to idle workers too.
+    private mutating func copyOverdueBlocks(_ now: Duration) {
+        guard let halfStep = solving?.halfStep else { return }
+        let active = workers.keys.sorted().filter { workers[$0]!.isReady && !workers[$0]!.life.isSuspected }
+        let idle = active.filter { workers[$0]!.assigned.isEmpty && workers[$0]!.hasFactors(for: halfStep) }
+        guard !idle.isEmpty else { return }
+        var holders: [Int: [WorkerID]] = [:]
+        for id in active { for block in workers[id]!.assigned { holders[block, default: []].append(id) } }
+        var candidates = active.flatMap { id in
+            workers[id]!.assigned.filter { holders[$0]!.count == 1 }
+                .map { Stragglers.Candidate(block: $0, since: workers[id]!.frontSince ?? now) }
+        }
+        for id in idle {
+            let chosen = stragglers[halfStep.side].choose(candidates, now: now) {
+                workers[id]!.hasRatings(halfStep.side, $0)
+            }
+            guard let chosen else { continue }
+            candidates.removeAll { $0.block == chosen.block }
+            workers[id]!.assign(chosen.block, now)
+            actions.append(
+                .report(
+                    .blockCopied(
+                        halfStep.side, block: chosen.block, from: workers[holders[chosen.block]![0]]!.hello.name,
+                        to: workers[id]!.hello.name)))
+            sendAll(id, halfStep, now)
+        }
+    }
+
+    /// Fails the job because of a block over which too many workers were lost.
+    private mutating func failOver(_ block: Int, _ now: Duration) {
+        let side = solving!.halfStep.side
+        let rows = data.plan[side].rows(block)
+        let what = "\(BlockLosses.limit) workers were lost, one after the other, while they solved the same block"
+        end(
+            .failed(
+                Failure(
+                    .software, what, at: "\(side) block \(block), rows \(rows.lowerBound) to \(rows.upperBound - 1)",
+                    remedy: "see what the workers and the system's log say of their end; if it was memory, "
+                        + "lower --threads or --rank")),
+            .failed, what, now)
     }
 
     // MARK: Half-steps
@@ -467,7 +573,7 @@ public struct Coordinator {
         guard halfStep == solving?.halfStep, block < data.plan[side].count else { return drop(.stale) }
         guard solving!.sums[block] == nil else {
             // Someone else was faster; this worker has room for another block.
-            workers[id]!.strike(block)
+            workers[id]!.strike(block, now)
             supply(id, now)
             return drop(.stale)
         }
@@ -484,13 +590,16 @@ public struct Coordinator {
         solving!.solvedRowCount += data.plan[side].rows(block).count
         factors.take(payload, block: block, of: halfStep)
         homes[side][block] = id
+        if workers[id]!.assigned.first == block, let since = workers[id]!.frontSince {
+            stragglers[side].note(now - since)
+        }
         actions.append(
             .report(
                 .halfStepProgressed(
                     halfStep, rows: solving!.solvedRowCount,
                     fraction: 1 - Double(solving!.unsolvedCount) / Double(data.plan[side].count))))
         for other in workers.keys.sorted() {
-            workers[other]!.strike(block)
+            workers[other]!.strike(block, now)
             if halfStep.isExtrapolated || other != id, workers[other]!.isReady { workers[other]!.lack(side, block) }
         }
         if solving!.unsolvedCount == 0 {

@@ -84,7 +84,8 @@ public struct Worker {
     private var deferred: [(side: Side, block: Int, version: Int, payload: Payload)] = []
     /// Payloads dealt with since credit was last given.
     private var spentCredit = 0
-    private var solvedCount: UInt64 = 0
+    /// Words to solve that came to an end: solved, failed, or no longer needed.
+    private var doneCount: UInt64 = 0
     private var actions: [Action] = []
     /// Messages that were not acted on.
     public private(set) var dropped: [DropReason: Int] = [:]
@@ -114,7 +115,7 @@ public struct Worker {
         // Until there is an answer the connection may not be up, and what is said is lost.
         let interval = isAnswered ? settings.heartbeatInterval : Self.knockInterval
         if lastSent == nil || now - lastSent! >= interval {
-            say(job == nil ? .hello(hello) : .heartbeat(progress: solvedCount, sent: sentCount), now)
+            say(job == nil ? .hello(hello) : .heartbeat(progress: doneCount, sent: sentCount), now)
         }
         handOver(now)
         return actions
@@ -220,7 +221,6 @@ public struct Worker {
         defer { actions = [] }
         if isOver { return [] }
         endSolving(halfStep, block)
-        solvedCount += 1
         // Deferred factors first: if this very block is among them, someone else was faster, with the same bytes.
         installDeferred(now)
         if !halfStep.isExtrapolated, versions[halfStep.side][block] < halfStep.solvedVersion {
@@ -268,9 +268,14 @@ public struct Worker {
         case .ratings(let chunk): take(chunk, parcel.payload, now)
         case .factors(let side, let block, let version): take(side, block, version, parcel.payload, now)
         case .solve(let halfStep, let block):
-            guard let job, block < job.plan[halfStep.side].count else { return drop(.malformed) }
+            guard let job, block < job.plan[halfStep.side].count else {
+                doneCount += 1
+                return drop(.malformed)
+            }
             let task = Task(halfStep: halfStep, block: block)
-            if !waiting.contains(task), !solving.contains(task) {
+            if waiting.contains(task) || solving.contains(task) {
+                doneCount += 1
+            } else {
                 waiting.append(task)
                 fetch(halfStep.side, block)
             }
@@ -416,6 +421,7 @@ public struct Worker {
     private mutating func endSolving(_ halfStep: HalfStep, _ block: Int) {
         precondition(solving.first == Task(halfStep: halfStep, block: block), "the solver works in order")
         solving.removeFirst()
+        doneCount += 1
     }
 
     /// Hands blocks to the solver as long as it has room and nothing is lacking.
@@ -426,11 +432,13 @@ public struct Worker {
             if versions[solved][task.block] >= task.halfStep.solvedVersion {
                 // Solved elsewhere, and its factors are here already.
                 waiting.removeFirst()
+                doneCount += 1
                 continue
             }
             if versions[fixed].newest > task.halfStep.fixedVersion {
                 // The job has moved on, and what this would read is gone.
                 waiting.removeFirst()
+                doneCount += 1
                 continue
             }
             // The solver may still be busy with blocks of an older half-step, whose place these factors took.

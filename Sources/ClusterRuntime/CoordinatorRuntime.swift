@@ -18,11 +18,16 @@ public final class CoordinatorRuntime {
         /// Whether to listen where other machines can connect. Nothing authenticates them.
         public var isInsecure: Bool
         public var settings: CoordinatorSettings
+        /// Where it is to fail, for tests.
+        public var failpoints: Failpoints
 
-        public init(listen: Endpoint, isInsecure: Bool = false, settings: CoordinatorSettings) {
+        public init(
+            listen: Endpoint, isInsecure: Bool = false, settings: CoordinatorSettings, failpoints: Failpoints = .none
+        ) {
             self.listen = listen
             self.isInsecure = isInsecure
             self.settings = settings
+            self.failpoints = failpoints
         }
     }
 
@@ -52,6 +57,7 @@ public final class CoordinatorRuntime {
     private let socket: Socket
     private let lock: EndpointLock?
     private let settings: CoordinatorSettings
+    private let failpoints: Failpoints
     private var clock = AwakeClock()
 
     private static let tickInterval = Duration.milliseconds(200)
@@ -77,6 +83,7 @@ public final class CoordinatorRuntime {
         socket.setLinger(milliseconds: 2000)
         endpoint = try socket.bind(options.listen.forBinding)
         settings = options.settings
+        failpoints = options.failpoints
     }
 
     /// Refuses an endpoint to which other machines can connect, unless `isInsecure`.
@@ -189,7 +196,9 @@ public final class CoordinatorRuntime {
     ) throws(Failure) -> JobOutcome? {
         while let action = pending.popFirst() {
             switch action {
-            case .report(let event): observe(event)
+            case .report(let event):
+                if case .halfStepEnded = event { failpoints.hit("coordinator.halfstep") }
+                observe(event)
             case .checkpoint(let checkpoint): writer?.take(checkpoint)
             case .end(let outcome): return outcome
             case .send(let id, let message, let payload):

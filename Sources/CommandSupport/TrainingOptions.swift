@@ -47,8 +47,10 @@ public struct TrainingOptions: ParsableArguments {
 }
 
 /// Requires a count of workers or threads that can be.
-public func requireCount(_ count: Int, atMost maximum: Int, option: String) throws(Failure) {
-    guard (1...maximum).contains(count) else {
-        throw Failure(.usage, "the number is \(count)", at: option, remedy: "give 1 to \(maximum)")
+public func requireCount(
+    _ count: Int, from minimum: Int = 1, atMost maximum: Int, option: String
+) throws(Failure) {
+    guard (minimum...maximum).contains(count) else {
+        throw Failure(.usage, "the number is \(count)", at: option, remedy: "give \(minimum) to \(maximum)")
     }
 }
