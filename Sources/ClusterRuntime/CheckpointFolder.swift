@@ -193,8 +193,11 @@ public final class CheckpointFolder: Sendable {
     // MARK: Writing
 
     /// Writes a checkpoint, and removes those that are not kept any more.
+    /// - Parameter failpoints: hit before `checkpoint.described`, `checkpoint.renamed` and `checkpoint.pruned`.
     /// - Throws: a ``Failure``; the checkpoints that were there are as they were then.
-    package func write(_ checkpoint: Checkpoint, of envelope: Envelope) throws(Failure) {
+    package func write(
+        _ checkpoint: Checkpoint, of envelope: Envelope, failpoints: Failpoints = .none
+    ) throws(Failure) {
         let generation = checkpoint.record.next.index
         let replacement = try DirectoryReplacement(destination: folder(generation), marker: CheckpointDescription.file)
         let previous = written.withLock { $0 }
@@ -217,11 +220,14 @@ public final class CheckpointFolder: Sendable {
             present[factors.identity] = file
             checksums[factors.role.rawValue] = file.checksum
         }
+        failpoints.hit("checkpoint.described")
         try SealedJSON.write(
             CheckpointDescription(
                 job: envelope.job, epoch: envelope.epoch, record: checkpoint.record, checksums: checksums),
             to: replacement.path(CheckpointDescription.file))
+        failpoints.hit("checkpoint.renamed")
         try replacement.commit()
+        failpoints.hit("checkpoint.pruned")
         written.withLock { $0 = present }
         for old in generationsOnDisk().dropFirst(Self.generations) { remove(old) }
     }

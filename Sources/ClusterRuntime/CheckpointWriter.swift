@@ -23,17 +23,19 @@ final class CheckpointWriter: Sendable {
     let envelope: Envelope
     private let every: Int
     private let waker: Waker
+    private let failpoints: Failpoints
     private let queue = DispatchQueue(label: "checkpoints")
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - every: a checkpoint is due after so many half-steps.
     ///   - waker: woken when one cannot be written.
-    init(_ folder: CheckpointFolder, envelope: Envelope, every: Int, waker: Waker) {
+    init(_ folder: CheckpointFolder, envelope: Envelope, every: Int, waker: Waker, failpoints: Failpoints) {
         self.folder = folder
         self.envelope = envelope
         self.every = every
         self.waker = waker
+        self.failpoints = failpoints
     }
 
     /// Why no more checkpoints are written; nil when all is well.
@@ -74,7 +76,7 @@ final class CheckpointWriter: Sendable {
             return state.failure == nil ? state.waiting : nil
         }) {
             do throws(Failure) {
-                try folder.write(checkpoint, of: envelope)
+                try folder.write(checkpoint, of: envelope, failpoints: failpoints)
             } catch {
                 state.withLock { state in
                     state.failure = Failure(

@@ -128,7 +128,8 @@ public final class CoordinatorRuntime {
         if let checkpoints {
             // Before it answers anyone.
             let envelope = try checkpoints.folder.beginEpoch(after: resumed?.envelope)
-            writer = CheckpointWriter(checkpoints.folder, envelope: envelope, every: checkpoints.every, waker: stop.waker)
+            writer = CheckpointWriter(
+                checkpoints.folder, envelope: envelope, every: checkpoints.every, waker: stop.waker, failpoints: failpoints)
         }
         defer { writer?.finish() }
         if let record { observe(.resumed(record.next, sweeps: record.sweeps)) }

@@ -100,13 +100,13 @@ public struct TrainingRun: Sendable {
                     observe(event)
                 }
             }
-            return try finish(completion, logger) { (clock.now - began) / .seconds(1) }
+            return try finish(completion, logger, options.failpoints) { (clock.now - began) / .seconds(1) }
         }
     }
 
     /// Writes the model of a finished job.
     private func finish(
-        _ completion: CoordinatorRuntime.Completion, _ logger: Logger, seconds: () -> Double
+        _ completion: CoordinatorRuntime.Completion, _ logger: Logger, _ failpoints: Failpoints, seconds: () -> Double
     ) throws(Failure) -> Report {
         for (reason, count) in completion.dropped.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             logger.notice("messages not acted on: \(count) \(reason.rawValue)")
@@ -120,11 +120,13 @@ public struct TrainingRun: Sendable {
         case .done(let factors, let sweeps, let converged, let keptSweep):
             // The runs below point into the payloads.
             defer { withExtendedLifetime(factors) {} }
+            failpoints.hit("model.write")
             try FactorModel.write(
                 to: destination, configuration: configuration, intercept: Double(completion.solver.intercept),
                 kernelLevel: completion.kernelLevel.rawValue, storeFingerprint: store.fingerprint,
                 converged: converged, keptSweep: keptSweep, userIDs: store.userIDs, itemIDs: store.itemIDs, sweeps: sweeps,
                 userFactors: factors.user.map(\.floats), itemFactors: factors.item.map(\.floats))
+            failpoints.hit("model.written")
             checkpoints?.folder.clear()
             let kept = sweeps[(keptSweep ?? sweeps.count) - 1]
             return Report(
