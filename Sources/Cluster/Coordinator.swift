@@ -571,6 +571,7 @@ public struct Coordinator {
             complete(solving!, now)
         } else {
             for other in workers.keys.sorted() { supply(other, now) }
+            copyOverdueBlocks(now)
         }
     }
 

@@ -31,6 +31,8 @@ public struct SimulatedCluster {
         /// Workers that were suspected, and that left for whatever reason.
         public var suspected = 0
         public var left = 0
+        /// Workers that joined anew.
+        public var rejoined = 0
         /// Blocks that were given to a second worker.
         public var copied = 0
         /// Most payloads, and messages, that were under way to one worker.
@@ -68,7 +70,7 @@ public struct SimulatedCluster {
         case coordinatorThaw
         case workerTick(Int)
         case arrival(Int, toWorker: Bool, generation: Int)
-        case workDone(Int, Work, frozen: Duration)
+        case workDone(Int, Work, due: Duration, frozen: Duration)
         case fault(SimulatedFaults.Kind)
         case thaw(Int, frozen: Duration)
         case heal(Int, generation: Int)
@@ -208,7 +210,7 @@ public struct SimulatedCluster {
         switch event {
         case .coordinatorTick, .arrival(_, toWorker: false, _):
             if coordinatorIsFrozen { return coordinatorPostponed.append(event) }
-        case .workerTick(let serial), .arrival(let serial, toWorker: true, _), .workDone(let serial, _, _):
+        case .workerTick(let serial), .arrival(let serial, toWorker: true, _), .workDone(let serial, _, _, _):
             guard let index = index(serial), !members[index].isOver else { return }
             if members[index].isFrozen { return members[index].postponed.append(event) }
         default: break
@@ -232,7 +234,7 @@ public struct SimulatedCluster {
             events.schedule(event, at: now + Self.workerTickInterval)
             try perform(members[index].machine.tick(now: now(of: index)), by: serial)
         case .arrival(let serial, let toWorker, let generation): try arrive(serial, toWorker, generation)
-        case .workDone(let serial, let work, let frozen): try finish(work, serial, frozen)
+        case .workDone(let serial, let work, let due, let frozen): try finish(work, serial, due, frozen)
         case .fault(let kind): inflict(kind)
         case .thaw(let serial, let frozen):
             guard let index = index(serial) else { return }
@@ -277,7 +279,10 @@ public struct SimulatedCluster {
             return events.schedule(.coordinatorThaw, at: now + duration)
         default: break
         }
-        guard let index = members.indices.filter({ !members[$0].isOver }).randomElement(using: &generator) else { return }
+        let candidates = members.indices.filter { index in
+            !members[index].isOver && scenario.faults?.victim.map { members[index].serial == $0 + 1 } ?? true
+        }
+        guard let index = candidates.randomElement(using: &generator) else { return }
         let (serial, generation) = (members[index].serial, members[index].link.generation)
         switch kind {
         case .join, .freezeCoordinator: break
@@ -407,15 +412,17 @@ public struct SimulatedCluster {
             members[index].early = Swift.Result { () throws(Failure) in try memory.solve(task) }
         }
         events.schedule(
-            .workDone(members[index].serial, work, frozen: members[index].frozen), at: now + duration)
+            .workDone(members[index].serial, work, due: now + duration, frozen: members[index].frozen), at: now + duration)
     }
 
-    private mutating func finish(_ work: Work, _ serial: Int, _ frozen: Duration) throws {
+    private mutating func finish(_ work: Work, _ serial: Int, _ due: Duration, _ frozen: Duration) throws {
         let index = index(serial)!
         let stopped = members[index].frozen - frozen
         if stopped > .zero {
             // It stood still meanwhile.
-            return events.schedule(.workDone(serial, work, frozen: members[index].frozen), at: now + stopped)
+            let due = due + stopped
+            return events.schedule(
+                .workDone(serial, work, due: due, frozen: members[index].frozen), at: max(now, due))
         }
         let now = now(of: index)
         switch work {
@@ -569,6 +576,7 @@ public struct SimulatedCluster {
                 if members[index].tasks.count == 1 { begin(.solve, index) }
             case .rejoin(let reason):
                 trace("\(members[index].name) rejoins: \(reason)")
+                result.rejoined += 1
                 close(index)
                 join(name: members[index].name)
             case .end: close(index)

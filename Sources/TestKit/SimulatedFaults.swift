@@ -39,6 +39,8 @@ public struct SimulatedFaults: Sendable {
     public var faults: [Fault] = []
     /// Of so many messages one is delivered twice, until `end`; nil for none.
     public var duplicatesOneIn: Int?
+    /// The worker, counted as they joined, that all of `faults` happen to; nil to draw one each time.
+    public var victim: Int?
     /// Until then messages are damaged or doubled. A worker comes then if there is none.
     public var end = Duration.zero
 
