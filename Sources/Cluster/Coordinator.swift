@@ -282,6 +282,7 @@ public struct Coordinator {
         }
         workers[id]!.standing = .welcomed
         workers[id]!.lastWelcomed = now
+        workers[id]!.life.beginPreparing(now: now)
         actions.append(.send(id, .welcome(job, sent: workers[id]!.sentCount), nil))
     }
 
@@ -303,7 +304,9 @@ public struct Coordinator {
         actions.append(.report(.workerLeft(name: ledger.hello.name, reason: reason, workers: workers.count)))
         actions.append(.report(.membershipEnded(ledger.account)))
         guard solving != nil else { return }
-        if let loss, let block = ledger.certainFront,
+        // One that joined anew before this was noticed has lost a connection only.
+        let isBack = loss == .connection && workers.values.contains { $0.hello.name == ledger.hello.name }
+        if let loss, !isBack, let block = ledger.certainFront,
             solving!.losses.note(block, name: loss == .wedge ? nil : ledger.hello.name)
         {
             return failOver(block, now)
@@ -356,6 +359,7 @@ public struct Coordinator {
         if !mapsStore, let limit = hello.memoryLimit, !giveRoom(id, hello, limit, now) { return }
         workers[id]!.standing = .ready(mapsStore: mapsStore)
         workers[id]!.time.readySince = now
+        workers[id]!.life.endPreparing()
         for side in Side.allCases {
             for (block, factors) in factors.present[side].enumerated() where factors.payload != nil {
                 workers[id]!.lack(side, block)
@@ -430,7 +434,7 @@ public struct Coordinator {
         sendAll(id, halfStep, now)
         // A worker that has factors to take in first would keep others from blocks that it cannot begin.
         guard workers[id]!.hasFactors(for: halfStep) else { return }
-        while workers[id]!.assigned.count < settings.blocksInFlight, let block = solving!.pool.take(for: id) {
+        while workers[id]!.lineCount < settings.blocksInFlight, let block = solving!.pool.take(for: id) {
             // Solved by one who was given up on it.
             if solving!.sums[block] == nil { workers[id]!.assign(block, now) }
         }
@@ -461,7 +465,10 @@ public struct Coordinator {
         case .suspected: if !wasSuspected { suspect(id, now) }
         case .dead: remove(id, reason: "not heard of for \(settings.silenceTimeout)", now, by: .connection)
         case .wedged:
-            let reason = "it has blocks to solve and did not get on for \(settings.progressTimeout)"
+            let reason =
+                workers[id]!.isReady
+                ? "it has blocks to solve and did not get on for \(settings.progressTimeout)"
+                : "it did not take in the job in \(settings.faultTimeouts.preparation)"
             remove(id, reason: reason, now, by: .wedge)
         }
     }
@@ -486,7 +493,10 @@ public struct Coordinator {
     private mutating func copyOverdueBlocks(_ now: Duration) {
         guard let halfStep = solving?.halfStep else { return }
         let active = workers.keys.sorted().filter { workers[$0]!.isReady && !workers[$0]!.life.isSuspected }
-        let idle = active.filter { workers[$0]!.assigned.isEmpty && workers[$0]!.hasFactors(for: halfStep) }
+        let idle = active.filter { id in
+            workers[id]!.assigned.isEmpty && workers[id]!.lineCount < settings.blocksInFlight
+                && workers[id]!.hasFactors(for: halfStep)
+        }
         guard !idle.isEmpty else { return }
         var holders: [Int: [WorkerID]] = [:]
         for id in active { for block in workers[id]!.assigned { holders[block, default: []].append(id) } }
@@ -606,6 +616,7 @@ public struct Coordinator {
             complete(solving!, now)
         } else {
             for other in workers.keys.sorted() { supply(other, now) }
+            copyOverdueBlocks(now)
         }
     }
 

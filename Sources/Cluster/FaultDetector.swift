@@ -18,6 +18,8 @@ package struct FaultDetector {
         package var silence: Duration
         /// Without getting on for so long while it has blocks to solve, it is taken for wedged.
         package var progress: Duration
+        /// To take in the job, which means to read the store, it has longer.
+        package var preparation: Duration { progress * 4 }
 
         package init(suspicion: Duration, silence: Duration, progress: Duration) {
             self.suspicion = suspicion
@@ -38,6 +40,8 @@ package struct FaultDetector {
     /// Words to solve that it was sent, and those that it is through with, as far as is known.
     private var toldCount: UInt64 = 0
     private var doneCount: UInt64 = 0
+    /// Since when it has been taking in the job, if it has.
+    private var preparingSince: Duration?
     /// Whether it is suspected: from the verdict until it is heard again.
     package private(set) var isSuspected = false
 
@@ -57,6 +61,12 @@ package struct FaultDetector {
         return isSuspected
     }
 
+    /// Takes in that it was sent the job.
+    package mutating func beginPreparing(now: Duration) { preparingSince = preparingSince ?? now }
+
+    /// Takes in that it is ready.
+    package mutating func endPreparing() { preparingSince = nil }
+
     /// Takes in that it was told to solve a block.
     package mutating func tell(now: Duration) {
         // Idle until now, it has not failed to get on.
@@ -70,14 +80,15 @@ package struct FaultDetector {
     /// Takes in that it has answered a word to solve.
     package mutating func answer(now: Duration) {
         lastProgress = now
-        // One more than it was told would be a lie.
         doneCount = min(doneCount + 1, toldCount)
     }
 
     /// Takes in the progress count of a heartbeat, which includes every answer that came before.
     package mutating func report(progress: UInt64, now: Duration) {
+        // More than it was told would be a lie.
+        let progress = min(progress, toldCount)
         guard progress > doneCount else { return }
-        doneCount = min(progress, toldCount)
+        doneCount = progress
         lastProgress = now
     }
 
@@ -86,6 +97,7 @@ package struct FaultDetector {
         let silence = now - lastHeard
         if silence > timeouts.silence { return .dead }
         if owed > 0, now - lastProgress > timeouts.progress { return .wedged }
+        if let preparingSince, now - preparingSince > timeouts.preparation { return .wedged }
         isSuspected = isSuspected || silence > timeouts.suspicion
         return isSuspected ? .suspected : .alive
     }

@@ -29,7 +29,7 @@ package struct Stragglers {
         }
     }
 
-    /// A block, or a line of them, that a worker has been at.
+    /// A block that one worker has.
     package struct Candidate: Sendable, Hashable {
         package var block: Int
         /// Since when its worker has been at the first block of its line.
@@ -46,7 +46,7 @@ package struct Stragglers {
     ///   - candidates: blocks that one worker has, those of a worker in the order of its line.
     ///   - hasRatings: whether the idle worker has the ratings of a block.
     package func choose(_ candidates: [Candidate], now: Duration, hasRatings: (Int) -> Bool) -> Candidate? {
-        guard !sample.isEmpty else { return nil }
+        guard !sample.isEmpty, !candidates.isEmpty else { return nil }
         let median = sample.sorted()[sample.count / 2]
         var chosen: Candidate?
         for candidate in candidates where chosen.map({ candidate.since < $0.since }) ?? true {

@@ -102,6 +102,9 @@ public struct Worker {
     /// When the coordinator was last heard, or when this machine was made.
     public var lastHeardFromCoordinator: Duration { lastHeard }
 
+    /// Blocks that wait to be solved or are being solved, and factors that wait to be installed.
+    package var backlog: (tasks: Int, factors: Int) { (waiting.count + solving.count, deferred.count) }
+
     // MARK: Inputs
 
     /// Lets time pass; called soon after the start, and several times a second.

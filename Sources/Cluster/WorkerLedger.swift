@@ -82,6 +82,9 @@ struct WorkerLedger {
         if index < toldCount { toldCount -= 1 }
     }
 
+    /// How many blocks are in its line: those of this half-step, and older ones that it is not through with.
+    var lineCount: Int { assigned.count + max(0, Int(clamping: life.owed) - toldCount) }
+
     /// Takes back the blocks that it has not been told to solve.
     mutating func takeBackUntold() -> [Int] {
         let untold = Array(assigned[toldCount...])

@@ -84,10 +84,9 @@ import Training
             rank: 4, regularization: 1, regularizationScaling: .none, precision: .fp32, sweeps: 60, tolerance: 0)
         let data = JobData(ratings: training, holdout: nil, rank: 4)
         func run(coordinatorCrashes: Int) throws -> SimulatedCluster.Result {
-            try SimulatedCluster.run(
-                .init(
-                    configuration: configuration, data: data, seed: seed, workers: 1,
-                    coordinatorCrashes: coordinatorCrashes))
+            var scenario = SimulatedCluster.Scenario(configuration: configuration, data: data, seed: seed, workers: 1)
+            scenario.coordinatorCrashes = coordinatorCrashes
+            return try SimulatedCluster.run(scenario)
         }
         let (whole, resumed) = (try run(coordinatorCrashes: 0), try run(coordinatorCrashes: 8))
         #expect(whole.withdrawnExtrapolations == 1)
