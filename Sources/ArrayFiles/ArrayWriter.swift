@@ -1,7 +1,6 @@
 // Why: arrays larger than memory are written piece by piece, and their checksum is known when the last piece is.
 
 import Failures
-import Glibc
 
 /// Writes one `.npy` file of known shape, front to back.
 public struct ArrayWriter<Element: ArrayElement>: ~Copyable {
@@ -34,6 +33,22 @@ public struct ArrayWriter<Element: ArrayElement>: ~Copyable {
         precondition(written == elementCount, "fewer elements than the shape holds")
         try file.sync()
         return checksum.value
+    }
+
+    /// Writes a whole array that will not be read soon, without a checksum, past the page cache (see `OutputFile`).
+    /// - Parameter runs: its elements, in order.
+    public static func archive(
+        _ runs: some Sequence<UnsafeBufferPointer<Element>>, shape: [Int], to path: String
+    ) throws(Failure) {
+        let file = try OutputFile(path: path, isCached: false)
+        try file.write(ArrayHeader(elementType: Element.elementType, shape: shape).encoded)
+        var count = 0
+        for run in runs {
+            try file.write(UnsafeRawBufferPointer(run))
+            count += run.count
+        }
+        precondition(count == shape.reduce(1, *), "the runs are not the array")
+        try file.sync()
     }
 
     /// Writes a whole array at once.
@@ -73,45 +88,9 @@ public func writeFile(_ bytes: [UInt8], to path: String) throws(Failure) {
     }
 }
 
-/// A new file, open for writing.
-final class OutputFile {
-    let path: String
-    private let descriptor: Int32
-
-    init(path: String) throws(Failure) {
-        self.path = path
-        descriptor = try systemCall("create the file", at: path, kind: .cannotCreate) {
-            open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-        }
-    }
-
-    deinit { close(descriptor) }
-
-    func write(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
-        /// Linux writes at most 2 GiB a call; smaller pieces also let a signal through.
-        let pieceByteCount = 1 << 26
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let piece = UnsafeRawBufferPointer(rebasing: rest.prefix(pieceByteCount))
-            let count = try systemCall("write the file", at: path) {
-                Glibc.write(descriptor, piece.baseAddress, piece.count)
-            }
-            rest = rest.dropFirst(count)
-        }
-    }
-
-    func write(_ bytes: [UInt8]) throws(Failure) {
-        try bytes.withUnsafeBufferThrowing { elements throws(Failure) in try write(UnsafeRawBufferPointer(elements)) }
-    }
-
-    func sync() throws(Failure) {
-        try systemCall("sync the file", at: path) { fsync(descriptor) }
-    }
-}
-
 extension Array {
     // The standard library's `withUnsafeBufferPointer` loses the type of the error.
-    fileprivate func withUnsafeBufferThrowing<Result>(
+    func withUnsafeBufferThrowing<Result>(
         _ body: (UnsafeBufferPointer<Element>) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         var outcome: Swift.Result<Result, Failure>?

@@ -100,7 +100,7 @@ public struct DirectoryReplacement: ~Copyable {
     /// Puts the directory in its place, replacing an older one at once.
     public consuming func commit() throws(Failure) {
         let (temporary, destination) = (temporary, destination)
-        try Self.syncDirectory(temporary)
+        try syncDirectory(temporary)
         // Once more: much may have happened since the first look.
         try Self.refuseForeign(destination, marker: marker)
         if FileManager.default.fileExists(atPath: destination) {
@@ -112,16 +112,10 @@ public struct DirectoryReplacement: ~Copyable {
             try systemCall("rename the folder", at: destination, kind: .cannotCreate) { rename(temporary, destination) }
         }
         committed = true
-        try Self.syncDirectory(URL(fileURLWithPath: destination).deletingLastPathComponent().path)
+        try syncDirectory(URL(fileURLWithPath: destination).deletingLastPathComponent().path)
     }
 
     deinit {
         if !committed { try? FileManager.default.removeItem(atPath: temporary) }
-    }
-
-    static func syncDirectory(_ path: String) throws(Failure) {
-        let descriptor = try systemCall("open the folder", at: path) { open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
-        defer { close(descriptor) }
-        try systemCall("sync the folder", at: path) { fsync(descriptor) }
     }
 }

@@ -54,7 +54,7 @@ public struct FileCreation: ~Copyable {
         let (temporary, destination) = (temporary, destination)
         try systemCall("rename the file", at: destination, kind: .cannotCreate) { rename(temporary, destination) }
         committed = true
-        try DirectoryReplacement.syncDirectory(URL(fileURLWithPath: destination).deletingLastPathComponent().path)
+        try syncDirectory(URL(fileURLWithPath: destination).deletingLastPathComponent().path)
     }
 
     deinit {

@@ -38,6 +38,13 @@ struct BlockPool {
         for block in blocks.reversed() { free.prepend(block) }
     }
 
+    /// Takes out those of `blocks` that are in the pool.
+    mutating func withdraw(_ blocks: [Int]) {
+        guard !blocks.isEmpty else { return }
+        free.removeAll(where: blocks.contains)
+        for worker in owned.keys { owned[worker]!.removeAll(where: blocks.contains) }
+    }
+
     /// Gives those of `blocks` that belong to nobody to `worker`, which has their ratings.
     mutating func claim(_ blocks: Set<Int>, for worker: WorkerID) {
         owned[worker, default: []].append(contentsOf: free.filter(blocks.contains))

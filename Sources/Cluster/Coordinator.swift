@@ -20,6 +20,8 @@ public struct Coordinator {
     public enum Action: Sendable {
         case send(WorkerID, CoordinatorMessage, Payload?)
         case report(JobEvent)
+        /// The job as it is between two half-steps, to be kept on disk or not.
+        case checkpoint(Checkpoint)
         /// The job is over; nothing follows.
         case end(JobOutcome)
     }
@@ -33,6 +35,8 @@ public struct Coordinator {
         var sums: [BlockSums?]
         var unsolvedCount: Int
         var solvedRowCount = 0
+        /// The blocks over which workers were lost.
+        var losses = BlockLosses()
     }
 
     public let envelope: Envelope
@@ -59,8 +63,12 @@ public struct Coordinator {
     private var factors: JobFactors
     /// Who solved each block last.
     private var homes: BySide<[WorkerID?]>
+    /// How long blocks take.
+    private var stragglers = BySide(user: Stragglers(), item: Stragglers())
     private var schedule: Schedule
     private var earlyStopping: EarlyStopping?
+    /// Where the job goes on that a checkpoint was taken of.
+    private var resumed: Checkpoint.Record?
     private var seconds = BySide(user: 0.0, item: 0.0)
     private var sweeps: [SweepRecord] = []
     private var actions: [Action] = []
@@ -73,10 +81,12 @@ public struct Coordinator {
 
     /// - Parameters:
     ///   - mean: of the training ratings.
+    ///   - checkpoint: where to go on; its configuration, fingerprint and plan are those of this job.
     ///   - now: any monotonic time; all later times are of the same clock.
     public init(
         configuration: JobConfiguration, settings: CoordinatorSettings, data: JobData, mean: Double,
-        storePath: String, storeFingerprint: String, envelope: Envelope, now: Duration
+        storePath: String, storeFingerprint: String, envelope: Envelope, resuming checkpoint: Checkpoint? = nil,
+        now: Duration
     ) {
         self.envelope = envelope
         self.configuration = configuration
@@ -92,6 +102,16 @@ public struct Coordinator {
         schedule = Schedule(configuration)
         earlyStopping = configuration.patience.map { EarlyStopping(patience: $0) }
         deserted = now
+        guard let checkpoint else { return }
+        let record = checkpoint.record
+        precondition(
+            record.configuration == configuration && record.storeFingerprint == storeFingerprint
+                && record.plan == data.plan, "the checkpoint is of another job")
+        resumed = record
+        job.kernelLevel = record.kernelLevel
+        factors = JobFactors(checkpoint, data: data, solver: solver)
+        (schedule, earlyStopping) = (record.schedule, record.earlyStopping)
+        (sweeps, seconds) = (record.sweeps, record.seconds)
     }
 
     /// The kernel level of the job, once it has begun.
@@ -123,7 +143,7 @@ public struct Coordinator {
         } else if parcel.envelope != envelope {
             drop(.foreign)
         } else {
-            workers[id]!.lastHeard = now
+            hear(id, now)
             workers[id]!.receivedCount &+= 1
             handle(parcel, id, now)
         }
@@ -152,7 +172,7 @@ public struct Coordinator {
     public mutating func sendFailed(to id: WorkerID, reason: String, now: Duration) -> [Action] {
         defer { actions = [] }
         if hasEnded { return [] }
-        if closing != nil { close(id) } else { remove(id, reason: reason, now) }
+        if closing != nil { close(id) } else { remove(id, reason: reason, now, by: .connection) }
         return actions
     }
 
@@ -165,13 +185,14 @@ public struct Coordinator {
             return actions
         }
         for id in workers.keys.sorted() {
-            guard let ledger = workers[id] else { continue }
-            if now - ledger.lastHeard > settings.silenceTimeout {
-                remove(id, reason: "not heard of for \(settings.silenceTimeout)", now)
-            } else if now - ledger.lastSent >= settings.heartbeatInterval {
+            guard closing == nil, workers[id] != nil else { continue }
+            judge(id, now)
+            if closing == nil, let ledger = workers[id], now - ledger.lastSent >= settings.heartbeatInterval {
                 send(.heartbeat(sent: ledger.sentCount), to: id, now)
             }
         }
+        if closing != nil { return actions }
+        copyOverdueBlocks(now)
         if let deserted, now - deserted > settings.workerTimeout {
             let needed = solving == nil ? settings.minWorkers : 1
             let failure = refusals.tooFew(workers.count, of: needed, for: settings.workerTimeout)
@@ -215,7 +236,7 @@ public struct Coordinator {
     private mutating func greet(_ hello: WorkerMessage.Hello, _ id: WorkerID, _ now: Duration) {
         if workers[id] != nil {
             // Said again before the answer came.
-            workers[id]!.lastHeard = now
+            hear(id, now)
             if solving == nil {
                 send(.heartbeat(sent: 0), to: id, now)
             } else if workers[id]!.standing == .welcomed, now - workers[id]!.lastWelcomed > Self.welcomeInterval {
@@ -232,6 +253,7 @@ public struct Coordinator {
             return
         }
         workers[id] = WorkerLedger(id: id, hello: hello, now: now)
+        solving?.losses.forgive(hello.name)
         if solving != nil {
             deserted = nil
             welcome(id, now)
@@ -260,6 +282,7 @@ public struct Coordinator {
         }
         workers[id]!.standing = .welcomed
         workers[id]!.lastWelcomed = now
+        workers[id]!.life.beginPreparing(now: now)
         actions.append(.send(id, .welcome(job, sent: workers[id]!.sentCount), nil))
     }
 
@@ -269,13 +292,27 @@ public struct Coordinator {
         refusals.note(hello.name, reason)
     }
 
-    private mutating func remove(_ id: WorkerID, reason: String, _ now: Duration) {
+    /// What a removed worker was lost by, where the block that it was solving may be to blame.
+    private enum Loss {
+        case connection
+        case wedge
+    }
+
+    private mutating func remove(_ id: WorkerID, reason: String, _ now: Duration, by loss: Loss? = nil) {
         guard let ledger = workers.removeValue(forKey: id) else { return }
         if workers.isEmpty { deserted = now }
         actions.append(.report(.workerLeft(name: ledger.hello.name, reason: reason, workers: workers.count)))
         actions.append(.report(.membershipEnded(ledger.account)))
         guard solving != nil else { return }
-        solving!.pool.giveBack(ledger.assigned)
+        // One that joined anew before this was noticed has lost a connection only.
+        let isBack = loss == .connection && workers.values.contains { $0.hello.name == ledger.hello.name }
+        if let loss, !isBack, let block = ledger.certainFront,
+            solving!.losses.note(block, name: loss == .wedge ? nil : ledger.hello.name)
+        {
+            return failOver(block, now)
+        }
+        // A suspected worker's blocks have been given back.
+        if !ledger.life.isSuspected { giveBack(ledger.assigned) }
         solving!.pool.release(id)
         homes = homes.map { $0.map { $0 == id ? nil : $0 } }
         for other in workers.keys.sorted() { supply(other, now) }
@@ -296,14 +333,18 @@ public struct Coordinator {
     private mutating func handle(_ parcel: Parcel<WorkerMessage>, _ id: WorkerID, _ now: Duration) {
         switch parcel.message {
         case .hello: break
-        case .heartbeat(_, let sent):
+        case .heartbeat(let progress, let sent):
+            workers[id]!.life.report(progress: progress, now: now)
             if sent &+ 1 != workers[id]!.receivedCount { remove(id, reason: "a message of it was lost", now) }
         case .ready(let mapsStore): admit(id, mapsStore, now)
         case .credit(let count):
+            workers[id]!.life.progress(now: now)
             workers[id]!.credit = min(workers[id]!.credit + count, Limits.credit)
             supply(id, now)
         case .need(let need): takeBack(need, id, now)
-        case .solved(let solved): accept(solved, parcel.payload, id, now)
+        case .solved(let solved):
+            workers[id]!.life.answer(now: now)
+            accept(solved, parcel.payload, id, now)
         case .failed(let failure): fail(failure, now)
         case .cached(let side, let blocks): note(blocks, side, cachedBy: id)
         case .goodbye(let reason, let peakMemory):
@@ -318,6 +359,7 @@ public struct Coordinator {
         if !mapsStore, let limit = hello.memoryLimit, !giveRoom(id, hello, limit, now) { return }
         workers[id]!.standing = .ready(mapsStore: mapsStore)
         workers[id]!.time.readySince = now
+        workers[id]!.life.endPreparing()
         for side in Side.allCases {
             for (block, factors) in factors.present[side].enumerated() where factors.payload != nil {
                 workers[id]!.lack(side, block)
@@ -386,20 +428,110 @@ public struct Coordinator {
 
     /// Gives `id` blocks, and sends it all that it may be sent now.
     private mutating func supply(_ id: WorkerID, _ now: Duration) {
-        guard let halfStep = solving?.halfStep, workers[id]?.isReady == true else { return }
+        guard let halfStep = solving?.halfStep, workers[id]?.isReady == true, !workers[id]!.life.isSuspected else {
+            return
+        }
         sendAll(id, halfStep, now)
         // A worker that has factors to take in first would keep others from blocks that it cannot begin.
         guard workers[id]!.hasFactors(for: halfStep) else { return }
-        while workers[id]!.assigned.count < settings.blocksInFlight, let block = solving!.pool.take(for: id) {
-            workers[id]!.assign(block)
+        while workers[id]!.lineCount < settings.blocksInFlight, let block = solving!.pool.take(for: id) {
+            // Solved by one who was given up on it.
+            if solving!.sums[block] == nil { workers[id]!.assign(block, now) }
         }
         sendAll(id, halfStep, now)
     }
 
     private mutating func sendAll(_ id: WorkerID, _ halfStep: HalfStep, _ now: Duration) {
         while let (message, payload) = workers[id]!.next(halfStep, factors: factors.present, data: data) {
+            if case .solve = message { workers[id]!.life.tell(now: now) }
             send(message, payload, to: id, now)
         }
+    }
+
+    // MARK: Faults
+
+    private mutating func hear(_ id: WorkerID, _ now: Duration) {
+        guard workers[id]!.life.hear(now: now) else { return }
+        actions.append(.report(.workerRecovered(name: workers[id]!.hello.name)))
+        // What nobody has begun meanwhile stays with it.
+        solving?.pool.withdraw(workers[id]!.assigned)
+        supply(id, now)
+    }
+
+    private mutating func judge(_ id: WorkerID, _ now: Duration) {
+        let wasSuspected = workers[id]!.life.isSuspected
+        switch workers[id]!.life.judge(settings.faultTimeouts, now: now) {
+        case .alive: break
+        case .suspected: if !wasSuspected { suspect(id, now) }
+        case .dead: remove(id, reason: "not heard of for \(settings.silenceTimeout)", now, by: .connection)
+        case .wedged:
+            let reason =
+                workers[id]!.isReady
+                ? "it has blocks to solve and did not get on for \(settings.progressTimeout)"
+                : "it did not take in the job in \(settings.faultTimeouts.preparation)"
+            remove(id, reason: reason, now, by: .wedge)
+        }
+    }
+
+    private mutating func suspect(_ id: WorkerID, _ now: Duration) {
+        let ledger = workers[id]!
+        guard solving != nil, ledger.isReady else { return }
+        actions.append(
+            .report(.workerSuspected(name: ledger.hello.name, silence: settings.suspicionTimeout)))
+        _ = workers[id]!.takeBackUntold()
+        giveBack(ledger.assigned)
+        for other in workers.keys.sorted() { supply(other, now) }
+    }
+
+    /// Gives blocks back to the pool that nobody else works on.
+    private mutating func giveBack(_ blocks: [Int]) {
+        let active = workers.values.filter { !$0.life.isSuspected }
+        solving!.pool.giveBack(blocks.filter { block in !active.contains { $0.assigned.contains(block) } })
+    }
+
+    /// Gives blocks with which their workers are overdue to idle workers too.
+    private mutating func copyOverdueBlocks(_ now: Duration) {
+        guard let halfStep = solving?.halfStep else { return }
+        let active = workers.keys.sorted().filter { workers[$0]!.isReady && !workers[$0]!.life.isSuspected }
+        let idle = active.filter { id in
+            workers[id]!.assigned.isEmpty && workers[id]!.lineCount < settings.blocksInFlight
+                && workers[id]!.hasFactors(for: halfStep)
+        }
+        guard !idle.isEmpty else { return }
+        var holders: [Int: [WorkerID]] = [:]
+        for id in active { for block in workers[id]!.assigned { holders[block, default: []].append(id) } }
+        var candidates = active.flatMap { id in
+            workers[id]!.assigned.filter { holders[$0]!.count == 1 }
+                .map { Stragglers.Candidate(block: $0, since: workers[id]!.frontSince ?? now) }
+        }
+        for id in idle {
+            let chosen = stragglers[halfStep.side].choose(candidates, now: now) {
+                workers[id]!.hasRatings(halfStep.side, $0)
+            }
+            guard let chosen else { continue }
+            candidates.removeAll { $0.block == chosen.block }
+            workers[id]!.assign(chosen.block, now)
+            actions.append(
+                .report(
+                    .blockCopied(
+                        halfStep.side, block: chosen.block, from: workers[holders[chosen.block]![0]]!.hello.name,
+                        to: workers[id]!.hello.name)))
+            sendAll(id, halfStep, now)
+        }
+    }
+
+    /// Fails the job because of a block over which too many workers were lost.
+    private mutating func failOver(_ block: Int, _ now: Duration) {
+        let side = solving!.halfStep.side
+        let rows = data.plan[side].rows(block)
+        let what = "\(BlockLosses.limit) workers were lost, one after the other, while they solved the same block"
+        end(
+            .failed(
+                Failure(
+                    .software, what, at: "\(side) block \(block), rows \(rows.lowerBound) to \(rows.upperBound - 1)",
+                    remedy: "see what the workers and the system's log say of their end; if it was memory, "
+                        + "lower --threads or --rank")),
+            .failed, what, now)
     }
 
     // MARK: Half-steps
@@ -408,7 +540,7 @@ public struct Coordinator {
         // The best level that all have. Every worker has the portable one, unless it was told to use another only.
         let offers = workers.values.map { Set($0.hello.kernelLevels) }
         let common = KernelLevel.allCases.filter { level in offers.allSatisfy { $0.contains(level.rawValue) } }
-        guard let level = settings.kernelLevel ?? common.max() else {
+        guard let level = resumed?.kernelLevel ?? settings.kernelLevel ?? common.max() else {
             let failure = Failure(
                 .unavailable, "the workers have no kernel level in common", remedy: "start them without --kernels")
             return end(.failed(failure), .failed, failure.what, now)
@@ -418,7 +550,7 @@ public struct Coordinator {
             let share = ByteSize(ratingsNeed.share(workers: workers.count))
             actions.append(.report(.jobBegan(need: need, ratings: share, workers: workers.count)))
         }
-        begin(schedule.begin(), now)
+        begin(resumed?.next ?? schedule.begin(), now)
         for id in workers.keys.sorted() { welcome(id, now) }
     }
 
@@ -451,7 +583,7 @@ public struct Coordinator {
         guard halfStep == solving?.halfStep, block < data.plan[side].count else { return drop(.stale) }
         guard solving!.sums[block] == nil else {
             // Someone else was faster; this worker has room for another block.
-            workers[id]!.strike(block)
+            workers[id]!.strike(block, now)
             supply(id, now)
             return drop(.stale)
         }
@@ -468,19 +600,23 @@ public struct Coordinator {
         solving!.solvedRowCount += data.plan[side].rows(block).count
         factors.take(payload, block: block, of: halfStep)
         homes[side][block] = id
+        if workers[id]!.assigned.first == block, let since = workers[id]!.frontSince {
+            stragglers[side].note(now - since)
+        }
         actions.append(
             .report(
                 .halfStepProgressed(
                     halfStep, rows: solving!.solvedRowCount,
                     fraction: 1 - Double(solving!.unsolvedCount) / Double(data.plan[side].count))))
         for other in workers.keys.sorted() {
-            workers[other]!.strike(block)
+            workers[other]!.strike(block, now)
             if halfStep.isExtrapolated || other != id, workers[other]!.isReady { workers[other]!.lack(side, block) }
         }
         if solving!.unsolvedCount == 0 {
             complete(solving!, now)
         } else {
             for other in workers.keys.sorted() { supply(other, now) }
+            copyOverdueBlocks(now)
         }
     }
 
@@ -523,16 +659,30 @@ public struct Coordinator {
 
     private mutating func take(_ step: Schedule.Step, _ now: Duration) {
         switch step {
-        case .solve(let halfStep): begin(halfStep, now)
+        case .solve(let halfStep):
+            actions.append(.checkpoint(checkpoint(before: halfStep)))
+            begin(halfStep, now)
         case .withdrawExtrapolation(let version, let halfStep):
             actions.append(.report(.extrapolationWithdrawn(sweep: halfStep.sweep)))
             factors.withdrawExtrapolation(version: version)
             for block in 0..<data.plan.item.count {
                 for id in workers.keys where workers[id]!.isReady { workers[id]!.lack(.item, block) }
             }
+            actions.append(.checkpoint(checkpoint(before: halfStep)))
             begin(halfStep, now)
         case .end(let converged): finish(converged: converged, now)
         }
+    }
+
+    private func checkpoint(before next: HalfStep) -> Checkpoint {
+        let factors = factors.checkpoint
+        return Checkpoint(
+            record: Checkpoint.Record(
+                configuration: configuration, storeFingerprint: job.storeFingerprint, kernelLevel: job.kernelLevel,
+                plan: data.plan, next: next, schedule: schedule, earlyStopping: earlyStopping, sweeps: sweeps,
+                seconds: seconds, penalty: self.factors.penalty, itemResultPenalty: self.factors.checkpointItemPenalty,
+                versions: Dictionary(uniqueKeysWithValues: factors.map { ($0.role, $0.version) })),
+            factors: factors)
     }
 
     private mutating func finish(converged: Bool, _ now: Duration) {

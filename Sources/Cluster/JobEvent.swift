@@ -14,10 +14,18 @@ public enum JobEvent: Sendable {
     case membershipEnded(WorkerAccount)
     /// A worker that cannot take part.
     case workerRefused(name: String, reason: String, workers: Int)
+    /// Nothing was heard of a worker for a while, so its blocks are given to others too.
+    case workerSuspected(name: String, silence: Duration)
+    /// A suspected worker was heard again.
+    case workerRecovered(name: String)
+    /// A block with which one worker is overdue is given to another too.
+    case blockCopied(Side, block: Int, from: String, to: String)
     /// The job begins; `need` is that of the worker with the most threads, and its ratings those of its share.
     case jobBegan(need: MemoryNeed, ratings: ByteSize, workers: Int)
     /// A worker has so little room for ratings that its share of them does not fit: some are sent again every sweep.
     case workerIsShortOfMemory(name: String, room: ByteSize, share: ByteSize)
+    /// The job goes on from a checkpoint, with this half-step; `sweeps` were done before.
+    case resumed(HalfStep, sweeps: [SweepRecord])
     case halfStepBegan(HalfStep, rows: Int)
     /// So much is solved so far: rows, and the fraction of the blocks, which are of equal cost while rows are not.
     case halfStepProgressed(HalfStep, rows: Int, fraction: Double)

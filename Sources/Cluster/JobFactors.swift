@@ -23,12 +23,14 @@ struct JobFactors {
     /// The regularization of each side's present factors.
     private(set) var penalty: BySide<Double>
     private var results: BySide<[Payload?]>
+    /// The versions of complete results.
+    private var resultVersions = BySide(user: 0, item: 0)
     /// The regularization of the items' results.
     private var itemResultPenalty = 0.0
     /// The regularization of each block of extrapolated items.
     private var extrapolatedPenalties: [Double]
     /// The results of the sweep that is to be the model; nil when that is the last.
-    private var kept: BySide<[Payload]>?
+    private var kept: (results: BySide<[Payload]>, versions: BySide<Int>)?
     private let data: JobData
     private let solver: SolverConfiguration
 
@@ -53,6 +55,7 @@ struct JobFactors {
 
     /// Takes in that all blocks of `halfStep` are solved, with `objective`.
     mutating func complete(_ halfStep: HalfStep, _ objective: Objective) {
+        resultVersions[halfStep.side] = halfStep.solvedVersion
         penalty = objective.penalty
         guard halfStep.isExtrapolated else { return }
         itemResultPenalty = penalty.item
@@ -63,17 +66,69 @@ struct JobFactors {
     /// Makes the items' results their present factors, under a version of their own.
     mutating func withdrawExtrapolation(version: Int) {
         penalty.item = itemResultPenalty
+        resultVersions.item = version
         present.item = results.item.map { .solved(version: version, $0!) }
     }
 
     /// Makes the present results the model, until they are kept anew.
-    mutating func keep() { kept = latest }
+    mutating func keep() { kept = (latest, resultVersions) }
 
     /// The model: what was kept, or else the latest results.
-    var finished: BySide<[Payload]> { kept ?? latest }
+    var finished: BySide<[Payload]> { kept?.results ?? latest }
 
     /// The results of both sides, once each has been solved.
     private var latest: BySide<[Payload]> { results.map { $0.map { $0! } } }
+
+    // MARK: Checkpoints
+
+    /// The factors as they are, for ``init(_:data:solver:)``. Between half-steps only.
+    var checkpoint: [Checkpoint.Factors] {
+        func factors(_ role: Checkpoint.Factors.Role, _ version: Int, _ payloads: [Payload]) -> Checkpoint.Factors {
+            Checkpoint.Factors(role: role, version: version, payloads: payloads)
+        }
+        var all: [Checkpoint.Factors] = []
+        if resultVersions.user > 0 { all.append(factors(.user, resultVersions.user, results.user.map { $0! })) }
+        if resultVersions.item > 0 { all.append(factors(.item, resultVersions.item, results.item.map { $0! })) }
+        let (read, solved) = (present.item.compactMap(\.payload), results.item.compactMap { $0 })
+        if !zip(read, solved).allSatisfy({ $0 === $1 }) {
+            all.append(factors(.extrapolatedItem, resultVersions.item, read))
+        }
+        if let kept {
+            all.append(factors(.keptUser, kept.versions.user, kept.results.user))
+            all.append(factors(.keptItem, kept.versions.item, kept.results.item))
+        }
+        return all
+    }
+
+    /// The regularization of the items' results, which is not that of the present factors while these are extrapolated.
+    var checkpointItemPenalty: Double { itemResultPenalty }
+
+    /// The factors as they were in a checkpoint.
+    init(_ checkpoint: Checkpoint, data: JobData, solver: SolverConfiguration) {
+        self.data = data
+        self.solver = solver
+        let record = checkpoint.record
+        penalty = record.penalty
+        itemResultPenalty = record.itemResultPenalty
+        extrapolatedPenalties = Array(repeating: 0, count: data.plan.item.count)
+        results = BySide(user: Side.user, item: Side.item).map { side in
+            checkpoint[side == .user ? .user : .item]?.payloads ?? Array(repeating: nil, count: data.plan[side].count)
+        }
+        resultVersions = BySide(user: record.versions[.user] ?? 0, item: record.versions[.item] ?? 0)
+        let versions = resultVersions
+        present = BySide(user: Side.user, item: Side.item).map { side in
+            let read = side == .item ? checkpoint[.extrapolatedItem] ?? checkpoint[.item] : checkpoint[.user]
+            guard let read else { return Array(repeating: .initial, count: data.plan[side].count) }
+            return read.payloads.map { .solved(version: versions[side], $0) }
+        }
+        if let users = checkpoint[.keptUser], let items = checkpoint[.keptItem] {
+            kept = (
+                BySide(user: users.payloads, item: items.payloads), BySide(user: users.version, item: items.version)
+            )
+        }
+    }
+
+    // MARK: Extrapolation
 
     /// Extrapolates an item block, and books its penalty.
     private mutating func extrapolate(_ result: Payload, _ block: Int) -> Payload {

@@ -61,7 +61,11 @@ public final class Payload: Sendable {
     public var floats: UnsafeBufferPointer<Float> { bytes.bindMemory(to: Float.self) }
 
     /// Whether all of these are finite.
-    var isFinite: Bool { floats.allSatisfy(\.isFinite) }
+    var isFinite: Bool {
+        // Without a branch a number, so that it runs as fast as the memory; all exponent bits are set in what is not finite.
+        let greatest = bytes.bindMemory(to: Int32.self).reduce(0) { max($0, $1 & 0x7FFF_FFFF) }
+        return greatest < 0x7F80_0000
+    }
 }
 
 /// A payload that comes in parts, of a length that is known before. The parts are copied, so that they do not take

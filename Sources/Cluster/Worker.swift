@@ -60,6 +60,8 @@ public struct Worker {
     private static let needInterval = Duration.seconds(2)
 
     private let settings: WorkerSettings
+    /// The newest coordinator that this process has worked for.
+    private let newest: Envelope
     private var envelope = Envelope.none
     private var job: JobDescription?
     private var mapsStore: Bool?
@@ -82,13 +84,16 @@ public struct Worker {
     private var deferred: [(side: Side, block: Int, version: Int, payload: Payload)] = []
     /// Payloads dealt with since credit was last given.
     private var spentCredit = 0
-    private var solvedCount: UInt64 = 0
+    /// Words to solve that came to an end: solved, failed, or no longer needed.
+    private var doneCount: UInt64 = 0
     private var actions: [Action] = []
     /// Messages that were not acted on.
     public private(set) var dropped: [DropReason: Int] = [:]
 
-    public init(settings: WorkerSettings, now: Duration) {
+    /// - Parameter newest: the envelope of the last membership; an older epoch of that job is not joined.
+    public init(settings: WorkerSettings, newest: Envelope = .none, now: Duration) {
         self.settings = settings
+        self.newest = newest
         lastHeard = now
     }
 
@@ -96,6 +101,9 @@ public struct Worker {
     public var presentEnvelope: Envelope { envelope }
     /// When the coordinator was last heard, or when this machine was made.
     public var lastHeardFromCoordinator: Duration { lastHeard }
+
+    /// Blocks that wait to be solved or are being solved, and factors that wait to be installed.
+    package var backlog: (tasks: Int, factors: Int) { (waiting.count + solving.count, deferred.count) }
 
     // MARK: Inputs
 
@@ -110,7 +118,7 @@ public struct Worker {
         // Until there is an answer the connection may not be up, and what is said is lost.
         let interval = isAnswered ? settings.heartbeatInterval : Self.knockInterval
         if lastSent == nil || now - lastSent! >= interval {
-            say(job == nil ? .hello(hello) : .heartbeat(progress: solvedCount, sent: sentCount), now)
+            say(job == nil ? .hello(hello) : .heartbeat(progress: doneCount, sent: sentCount), now)
         }
         handOver(now)
         return actions
@@ -132,7 +140,9 @@ public struct Worker {
             case .heartbeat, .finish: job == nil
             default: false
             }
-        guard isIntroduction || (job != nil && parcel.envelope == envelope) else {
+        // A coordinator that others have taken over from may live on; it is as if it were silent.
+        let isOutdated = parcel.envelope.job == newest.job && parcel.envelope.epoch < newest.epoch
+        guard !isOutdated, isIntroduction || (job != nil && parcel.envelope == envelope) else {
             drop(.foreign)
             return actions
         }
@@ -214,7 +224,6 @@ public struct Worker {
         defer { actions = [] }
         if isOver { return [] }
         endSolving(halfStep, block)
-        solvedCount += 1
         // Deferred factors first: if this very block is among them, someone else was faster, with the same bytes.
         installDeferred(now)
         if !halfStep.isExtrapolated, versions[halfStep.side][block] < halfStep.solvedVersion {
@@ -262,9 +271,14 @@ public struct Worker {
         case .ratings(let chunk): take(chunk, parcel.payload, now)
         case .factors(let side, let block, let version): take(side, block, version, parcel.payload, now)
         case .solve(let halfStep, let block):
-            guard let job, block < job.plan[halfStep.side].count else { return drop(.malformed) }
+            guard let job, block < job.plan[halfStep.side].count else {
+                doneCount += 1
+                return drop(.malformed)
+            }
             let task = Task(halfStep: halfStep, block: block)
-            if !waiting.contains(task), !solving.contains(task) {
+            if waiting.contains(task) || solving.contains(task) {
+                doneCount += 1
+            } else {
                 waiting.append(task)
                 fetch(halfStep.side, block)
             }
@@ -410,6 +424,7 @@ public struct Worker {
     private mutating func endSolving(_ halfStep: HalfStep, _ block: Int) {
         precondition(solving.first == Task(halfStep: halfStep, block: block), "the solver works in order")
         solving.removeFirst()
+        doneCount += 1
     }
 
     /// Hands blocks to the solver as long as it has room and nothing is lacking.
@@ -420,11 +435,13 @@ public struct Worker {
             if versions[solved][task.block] >= task.halfStep.solvedVersion {
                 // Solved elsewhere, and its factors are here already.
                 waiting.removeFirst()
+                doneCount += 1
                 continue
             }
             if versions[fixed].newest > task.halfStep.fixedVersion {
                 // The job has moved on, and what this would read is gone.
                 waiting.removeFirst()
+                doneCount += 1
                 continue
             }
             // The solver may still be busy with blocks of an older half-step, whose place these factors took.

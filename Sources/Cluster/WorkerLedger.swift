@@ -22,7 +22,8 @@ struct WorkerLedger {
     let hello: WorkerMessage.Hello
     var standing: Standing = .waiting
     var credit: Int
-    var lastHeard: Duration
+    /// Whether it is alive.
+    var life: FaultDetector
     var lastSent: Duration
     var lastWelcomed: Duration
     /// Messages both ways, hellos and welcomes not counted. A heartbeat carries the sender's count, so that either side notices
@@ -36,6 +37,8 @@ struct WorkerLedger {
     private(set) var assigned: [Int] = []
     /// How many of `assigned`, from the front, it has been told to solve.
     private(set) var toldCount = 0
+    /// Since when it has been at the first of `assigned`.
+    private(set) var frontSince: Duration?
     /// Blocks whose present factors it lacks, in the order they came.
     private var lacking: BySide<BlockQueue> = BySide(user: BlockQueue(), item: BlockQueue())
     /// Until it has the factors of both sides as they were when it joined, it is not told to solve.
@@ -54,7 +57,7 @@ struct WorkerLedger {
         self.hello = hello
         account = WorkerAccount(name: hello.name)
         credit = hello.credit
-        lastHeard = now
+        life = FaultDetector(now: now)
         lastSent = now
         lastWelcomed = now
     }
@@ -66,13 +69,36 @@ struct WorkerLedger {
 
     // MARK: Blocks
 
-    mutating func assign(_ block: Int) { assigned.append(block) }
+    mutating func assign(_ block: Int, _ now: Duration) {
+        if assigned.isEmpty { frontSince = now }
+        assigned.append(block)
+    }
 
     /// Strikes out a block that is solved, by this worker or by another.
-    mutating func strike(_ block: Int) {
+    mutating func strike(_ block: Int, _ now: Duration) {
         guard let index = assigned.firstIndex(of: block) else { return }
         assigned.remove(at: index)
+        if index == 0 { frontSince = assigned.isEmpty ? nil : now }
         if index < toldCount { toldCount -= 1 }
+    }
+
+    /// How many blocks are in its line: those of this half-step, and older ones that it is not through with.
+    var lineCount: Int { assigned.count + max(0, Int(clamping: life.owed) - toldCount) }
+
+    /// Takes back the blocks that it has not been told to solve.
+    mutating func takeBackUntold() -> [Int] {
+        let untold = Array(assigned[toldCount...])
+        assigned.removeLast(untold.count)
+        if assigned.isEmpty { frontSince = nil }
+        return untold
+    }
+
+    /// The block that it is solving, when that is certain: it owes nothing but what it was told of this half-step.
+    var certainFront: Int? { toldCount > 0 && life.owed == toldCount ? assigned[0] : nil }
+
+    /// Whether it can begin a block without being sent its ratings.
+    func hasRatings(_ side: Side, _ block: Int) -> Bool {
+        mapsStore || held.contains(side, block) || cached[side].contains(block)
     }
 
     // MARK: Factors
@@ -182,6 +208,7 @@ struct WorkerLedger {
         time.beginHalfStep()
         assigned = []
         toldCount = 0
+        frontSince = nil
     }
 }
 

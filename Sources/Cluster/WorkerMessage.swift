@@ -12,7 +12,8 @@ public enum WorkerMessage: WireMessage, Hashable {
     case ready(mapsStore: Bool)
     /// You may send so many payloads more.
     case credit(Int)
-    /// I am alive, have solved so many blocks, and sent so many messages before this one, hellos not counted.
+    /// I am alive, am through with so many words to solve (be it that they were no longer needed), and sent so many
+    /// messages before this one, hellos not counted.
     case heartbeat(progress: UInt64, sent: UInt64)
     /// I was told to solve, and lack this.
     case need(Need)

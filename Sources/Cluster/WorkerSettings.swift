@@ -17,7 +17,7 @@ public struct WorkerSettings: Sendable, Hashable {
 
     public init(
         name: String, threads: Int, kernelLevels: [String], memoryLimit: ByteSize? = nil,
-        cachesRatings: Bool = false, heartbeatInterval: Duration = .seconds(1), silenceTimeout: Duration = .seconds(10)
+        cachesRatings: Bool = false, heartbeatInterval: Duration = .seconds(1), silenceTimeout: Duration = .seconds(30)
     ) {
         self.name = name
         self.threads = threads

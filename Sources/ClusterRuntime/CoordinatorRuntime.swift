@@ -18,11 +18,28 @@ public final class CoordinatorRuntime {
         /// Whether to listen where other machines can connect. Nothing authenticates them.
         public var isInsecure: Bool
         public var settings: CoordinatorSettings
+        /// Where it is to fail, for tests.
+        public var failpoints: Failpoints
 
-        public init(listen: Endpoint, isInsecure: Bool = false, settings: CoordinatorSettings) {
+        public init(
+            listen: Endpoint, isInsecure: Bool = false, settings: CoordinatorSettings, failpoints: Failpoints = .none
+        ) {
             self.listen = listen
             self.isInsecure = isInsecure
             self.settings = settings
+            self.failpoints = failpoints
+        }
+    }
+
+    /// Where a job's checkpoints are, and what to do with them.
+    public struct Checkpoints: Sendable {
+        public var folder: CheckpointFolder
+        /// Half-steps from one to the next, 1 or more.
+        public var every: Int
+
+        public init(folder: CheckpointFolder, every: Int) {
+            self.folder = folder
+            self.every = every
         }
     }
 
@@ -40,6 +57,7 @@ public final class CoordinatorRuntime {
     private let socket: Socket
     private let lock: EndpointLock?
     private let settings: CoordinatorSettings
+    private let failpoints: Failpoints
     private var clock = AwakeClock()
 
     private static let tickInterval = Duration.milliseconds(200)
@@ -65,6 +83,7 @@ public final class CoordinatorRuntime {
         socket.setLinger(milliseconds: 2000)
         endpoint = try socket.bind(options.listen.forBinding)
         settings = options.settings
+        failpoints = options.failpoints
     }
 
     /// Refuses an endpoint to which other machines can connect, unless `isInsecure`.
@@ -81,45 +100,77 @@ public final class CoordinatorRuntime {
 
     /// Runs a job to its end.
     /// - Parameters:
+    ///   - checkpoints: where to go on, if any are there, and where new ones go.
     ///   - stop: ends the job when it is asked to.
     ///   - observe: told of every event, on this thread.
     public func run(
-        _ configuration: JobConfiguration, store: RatingStore, stop: StopRequest, observe: (JobEvent) -> Void
+        _ configuration: JobConfiguration, store: RatingStore, checkpoints: Checkpoints? = nil, stop: StopRequest,
+        observe: (JobEvent) -> Void
     ) throws(Failure) -> Completion {
-        let data = JobData(ratings: store.ratings, holdout: store.holdout, rank: configuration.rank)
+        let resumed = try checkpoints?.folder.newest(
+            for: configuration, storeFingerprint: store.fingerprint,
+            rowCounts: BySide(user: store.ratings.userCount, item: store.ratings.itemCount)
+        ) { observe(.warning($0)) }
+        let record = resumed?.checkpoint.record
+        if let level = settings.kernelLevel, let record, level != record.kernelLevel {
+            throw Failure(
+                .usage, "the checkpoint is of a job with \(record.kernelLevel.rawValue) kernels", at: "--kernels",
+                remedy: "leave the option out")
+        }
+        let data =
+            record.map { JobData(ratings: store.ratings, holdout: store.holdout, plan: $0.plan) }
+            ?? JobData(ratings: store.ratings, holdout: store.holdout, rank: configuration.rank)
         guard max(data.plan.user.count, data.plan.item.count) <= Limits.blockCount else {
             throw Failure(
                 .badData, "the job has more than \(Limits.blockCount) blocks of users or items", remedy: "lower --rank")
         }
+        var writer: CheckpointWriter?
+        if let checkpoints {
+            // Before it answers anyone.
+            let envelope = try checkpoints.folder.beginEpoch(after: resumed?.envelope)
+            writer = CheckpointWriter(
+                checkpoints.folder, envelope: envelope, every: checkpoints.every, waker: stop.waker, failpoints: failpoints)
+        }
+        defer { writer?.finish() }
+        if let record { observe(.resumed(record.next, sweeps: record.sweeps)) }
         var machine = Coordinator(
             configuration: configuration, settings: settings, data: data, mean: store.description.mean,
             storePath: store.path.map { URL(fileURLWithPath: $0).standardizedFileURL.path } ?? "", storeFingerprint: store.fingerprint,
-            envelope: Envelope(job: .random(in: 1 ... .max), epoch: 1), now: now)
+            envelope: writer?.envelope ?? Envelope(job: .random(in: 1 ... .max), epoch: 1),
+            resuming: resumed?.checkpoint, now: now)
         var pending: Deque<Coordinator.Action> = []
         var lastTick = Duration.zero
         while true {
             for _ in 0..<Self.batch {
                 guard let frames = try socket.receive(maximumFrames: 3) else { break }
                 pending.append(contentsOf: take(frames, &machine))
-                if let outcome = try carryOut(&pending, &machine, observe) {
-                    return completion(outcome, store, machine)
+                if let outcome = try carryOut(&pending, &machine, writer, observe) {
+                    return completion(outcome, store, writer, machine)
                 }
             }
             if let reason = stop.requested { pending.append(contentsOf: machine.stop(reason: reason, now: now)) }
+            if let failure = writer?.failure {
+                pending.append(contentsOf: machine.abandon(failure, now: now))
+            }
             if now - lastTick >= Self.tickInterval {
                 lastTick = now
                 if let change = store.change() { pending.append(contentsOf: machine.abandon(change, now: now)) }
                 pending.append(contentsOf: machine.tick(now: now))
             }
-            if let outcome = try carryOut(&pending, &machine, observe) { return completion(outcome, store, machine) }
+            if let outcome = try carryOut(&pending, &machine, writer, observe) {
+                return completion(outcome, store, writer, machine)
+            }
             try socket.wait(milliseconds: 200, or: stop.waker)
         }
     }
 
-    private func completion(_ outcome: JobOutcome, _ store: RatingStore, _ machine: Coordinator) -> Completion {
+    private func completion(
+        _ outcome: JobOutcome, _ store: RatingStore, _ writer: CheckpointWriter?, _ machine: Coordinator
+    ) -> Completion {
         var outcome = outcome
         // What was made of ratings that may have changed is no model.
         if case .done = outcome, let change = store.change() { outcome = .failed(change) }
+        if case .done = outcome { writer?.abandon() }
         return Completion(
             outcome: outcome, kernelLevel: machine.kernelLevel, solver: machine.solver, dropped: machine.dropped)
     }
@@ -141,11 +192,15 @@ public final class CoordinatorRuntime {
     /// Carries out all actions, and those that follow from them.
     /// - Returns: the outcome, once the job is over.
     private func carryOut(
-        _ pending: inout Deque<Coordinator.Action>, _ machine: inout Coordinator, _ observe: (JobEvent) -> Void
+        _ pending: inout Deque<Coordinator.Action>, _ machine: inout Coordinator, _ writer: CheckpointWriter?,
+        _ observe: (JobEvent) -> Void
     ) throws(Failure) -> JobOutcome? {
         while let action = pending.popFirst() {
             switch action {
-            case .report(let event): observe(event)
+            case .report(let event):
+                if case .halfStepEnded = event { failpoints.hit("coordinator.halfstep") }
+                observe(event)
+            case .checkpoint(let checkpoint): writer?.take(checkpoint)
             case .end(let outcome): return outcome
             case .send(let id, let message, let payload):
                 let header = Parcel(message, payload: payload, envelope: machine.envelope).header

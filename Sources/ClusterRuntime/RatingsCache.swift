@@ -86,14 +86,8 @@ public final class RatingsCache: Sendable {
     public func save(_ job: JobDescription, _ side: Side, _ block: Int, _ payload: Payload) throws(Failure) {
         try Self.makeFolder(folder(of: job))
         let path = path(of: job, side, block)
-        let temporary = folder(of: job) + "/.\(Self.name(job, side, block)).tmp-\(getpid())"
-        unlink(temporary)
-        do throws(Failure) {
+        try replaceFile(at: path) { temporary throws(Failure) in
             try writeFile(payload.bytes, after: Self.prefix(Self.key(job, side, block), payload), to: temporary)
-            try systemCall("rename the file", at: path, kind: .cannotCreate) { rename(temporary, path) }
-        } catch {
-            unlink(temporary)
-            throw error
         }
     }
 

@@ -20,6 +20,8 @@ public final class WorkerRuntime {
         public var threads: Int
         /// Without a word from the coordinator for so long, the worker gives up.
         public var coordinatorTimeout: Duration
+        /// Without a word for so long, it joins the coordinator anew.
+        public var silenceTimeout: Duration
         /// For people: host and process.
         public var name: String
         /// The kernels that it may use, of those that this machine has.
@@ -32,21 +34,26 @@ public final class WorkerRuntime {
         public var memoryLimit: ByteSize?
         /// Where to keep the ratings that it is sent, for when it is started again.
         public var cache: RatingsCache?
+        /// Where it is to fail, for tests.
+        public var failpoints: Failpoints
 
         public init(
-            coordinator: Endpoint, threads: Int, coordinatorTimeout: Duration, name: String,
-            kernelLevels: [KernelLevel] = KernelLevel.available, parent: Int32? = nil,
-            mayMapStore: Bool = true, memoryLimit: ByteSize? = nil, cache: RatingsCache? = nil
+            coordinator: Endpoint, threads: Int, coordinatorTimeout: Duration, silenceTimeout: Duration = .seconds(30),
+            name: String, kernelLevels: [KernelLevel] = KernelLevel.available, parent: Int32? = nil,
+            mayMapStore: Bool = true, memoryLimit: ByteSize? = nil, cache: RatingsCache? = nil,
+            failpoints: Failpoints = .none
         ) {
             self.coordinator = coordinator
             self.threads = threads
             self.coordinatorTimeout = coordinatorTimeout
+            self.silenceTimeout = silenceTimeout
             self.name = name
             self.kernelLevels = kernelLevels
             self.parent = parent
             self.mayMapStore = mayMapStore
             self.memoryLimit = memoryLimit
             self.cache = cache
+            self.failpoints = failpoints
         }
     }
 
@@ -74,12 +81,14 @@ public final class WorkerRuntime {
     /// - Throws: a ``Failure`` of kind `unavailable` when the coordinator is not heard of for too long.
     public func run() throws(Failure) -> Worker.Ending {
         var lastHeard = now
+        var newest = Envelope.none
         defer { cacheQueue?.finish() }
         while true {
             let session = try Session(options: options, context: context, waker: stop.waker)
             defer { session.solver.close() }
-            var machine = Worker(settings: session.settings, now: now)
+            var machine = Worker(settings: session.settings, newest: newest, now: now)
             let ending = try converse(session, &machine, &lastHeard)
+            if machine.presentEnvelope != .none { newest = machine.presentEnvelope }
             for (reason, count) in machine.dropped { logger.notice("messages not acted on: \(count) \(reason.rawValue)") }
             if let ending { return ending }
         }
@@ -123,7 +132,9 @@ public final class WorkerRuntime {
     private func take(_ frames: [Message], _ machine: inout Worker) -> [Worker.Action] {
         do throws(WireError) {
             let payload = frames.count > 1 ? Payload(frames[1].bytes, owner: frames[1]) : nil
-            return machine.receive(try Parcel(header: frames[0].bytes, payload: payload), now: now)
+            let parcel = try Parcel<CoordinatorMessage>(header: frames[0].bytes, payload: payload)
+            if case .ratings = parcel.message { options.failpoints.hit("worker.ratings") }
+            return machine.receive(parcel, now: now)
         } catch {
             logger.warning("dropped a message: \(error.what)")
             return machine.receiveMalformed(error, hadPayload: frames.count > 1, now: now)
@@ -179,8 +190,12 @@ public final class WorkerRuntime {
                 if let payload { frames.append(.shared(payload.bytes, owner: payload)) }
                 // Without a connection the message is lost; the counts in heartbeats, or silence, then make both sides
                 // begin anew.
+                if case .solved = message { options.failpoints.hit("worker.send") }
                 _ = try session.socket.send(frames)
-            case .prepare(let job): prepare(job, session)
+                if case .solved = message { options.failpoints.hit("worker.sent") }
+            case .prepare(let job):
+                options.failpoints.hit("worker.welcomed")
+                prepare(job, session)
             case .installRatings(let side, let block, let ratings):
                 session.memory!.installRatings(side, block: block, ratings)
             case .saveRatings(let side, let block, let payload):
@@ -193,7 +208,7 @@ public final class WorkerRuntime {
             case .installFactors(let side, let block, let payload):
                 session.memory!.installFactors(side, block: block, payload)
             case .solve(let halfStep, let block):
-                let (memory, store) = (session.memory!, session.store)
+                let (memory, store, failpoints) = (session.memory!, session.store, options.failpoints)
                 let task = memory.task(halfStep, block: block)
                 session.solver.submit {
                     // Before, because what was cut off must not be touched; after, because what was changed meanwhile
@@ -201,6 +216,7 @@ public final class WorkerRuntime {
                     if let change = store?.change() { return .unfit(change) }
                     do throws(Failure) {
                         let start = ContinuousClock.now
+                        failpoints.hit("worker.solve", "\(halfStep.side).\(block)")
                         let (payload, sums) = try memory.solve(task)
                         let seconds = start.duration(to: .now) / .seconds(1)
                         if let change = store?.change() { return .unfit(change) }
@@ -290,6 +306,7 @@ private final class Session {
         solver = SolverThread(waker: waker)
         settings = WorkerSettings(
             name: options.name, threads: options.threads, kernelLevels: options.kernelLevels.map(\.rawValue),
-            memoryLimit: options.memoryLimit, cachesRatings: options.cache != nil)
+            memoryLimit: options.memoryLimit, cachesRatings: options.cache != nil,
+            silenceTimeout: options.silenceTimeout)
     }
 }

@@ -59,11 +59,19 @@ public final class ProgressView {
             log(.warning, "worker \(name) left: \(reason); its blocks go to others; workers that remain: \(workers)")
         case .workerRefused(let name, let reason, let workers):
             log(.warning, "worker \(name) refused: \(reason); workers that are here: \(workers)")
+        case .workerSuspected(let name, let silence):
+            log(.warning, "worker \(name) was not heard of for \(silence): its blocks go to others too")
+        case .workerRecovered(let name): log(.info, "worker \(name) is heard again")
+        case .blockCopied(let side, let block, let from, let to):
+            log(.debug, "worker \(from) is overdue with \(side) block \(block): worker \(to) solves it too")
         case .extrapolationWithdrawn(let sweep):
             log(.info, "sweep \(sweep): extrapolation did not help and is off from here on; solving the users again")
         case .stoppedEarly(let sweep, let kept):
             log(.info, "sweep \(sweep): the held-out RMSE is not below that of sweep \(kept), whose factors are the model")
         case .warning(let text): log(.warning, text)
+        case .resumed(let halfStep, let sweeps):
+            log(.info, "going on from the checkpoint before the \(halfStep.side)s of sweep \(halfStep.sweep); done before:")
+            for record in sweeps { isTerminal ? row(record) : line(record) }
         case .halfStepBegan:
             halfStepBegan = clock.now
             lastDrawn = nil

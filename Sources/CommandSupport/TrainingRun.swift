@@ -19,10 +19,13 @@ public struct TrainingRun: Sendable {
     public let store: RatingStore
     /// Where the model goes.
     public let destination: String
+    private let checkpoints: CoordinatorRuntime.Checkpoints?
 
     /// - Throws: a ``Failure`` when the ratings cannot be read, or something foreign stands where the model is to go.
     public init(_ options: TrainingOptions) throws(Failure) {
-        try self.init(options.job.configuration(), ratings: options.ratings, model: options.model)
+        try self.init(
+            options.job.configuration(), ratings: options.ratings, model: options.model,
+            openCheckpoints: options.openCheckpoints)
     }
 
     /// - Parameters:
@@ -30,9 +33,18 @@ public struct TrainingRun: Sendable {
     ///   - model: where the model goes.
     /// - Throws: as ``init(_:)``.
     public init(_ configuration: JobConfiguration, ratings: String, model: String) throws(Failure) {
+        try self.init(configuration, ratings: ratings, model: model) { () throws(Failure) in nil }
+    }
+
+    /// - Parameter openCheckpoints: called once nothing foreign is known to stand where the model is to go.
+    private init(
+        _ configuration: JobConfiguration, ratings: String, model: String,
+        openCheckpoints: () throws(Failure) -> CoordinatorRuntime.Checkpoints?
+    ) throws(Failure) {
         self.configuration = configuration
         destination = model
         try DirectoryReplacement.refuseForeign(destination, marker: FactorModel.marker)
+        checkpoints = try openCheckpoints()
         store = try RatingImporter.openStoreOrFile(ratings)
         if configuration.patience != nil, store.holdout?.count ?? 0 == 0 {
             throw Failure(
@@ -83,18 +95,18 @@ public struct TrainingRun: Sendable {
                 listening(coordinator.endpoint)
                 let view = ProgressView(logger: logger, sweeps: configuration.sweeps)
                 defer { view.finish() }
-                return try coordinator.run(configuration, store: store, stop: stop) { event in
+                return try coordinator.run(configuration, store: store, checkpoints: checkpoints, stop: stop) { event in
                     view.show(event)
                     observe(event)
                 }
             }
-            return try finish(completion, logger) { (clock.now - began) / .seconds(1) }
+            return try finish(completion, logger, options.failpoints) { (clock.now - began) / .seconds(1) }
         }
     }
 
     /// Writes the model of a finished job.
     private func finish(
-        _ completion: CoordinatorRuntime.Completion, _ logger: Logger, seconds: () -> Double
+        _ completion: CoordinatorRuntime.Completion, _ logger: Logger, _ failpoints: Failpoints, seconds: () -> Double
     ) throws(Failure) -> Report {
         for (reason, count) in completion.dropped.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             logger.notice("messages not acted on: \(count) \(reason.rawValue)")
@@ -102,15 +114,20 @@ public struct TrainingRun: Sendable {
         switch completion.outcome {
         case .failed(let failure): throw failure
         case .stopped(let reason):
-            throw Failure(.tryAgain, "stopped by \(reason) before the model was finished", remedy: "start it again")
+            throw Failure(
+                .tryAgain, "stopped by \(reason) before the model was finished",
+                remedy: checkpoints.map { "start it again with --resume to go on from \($0.folder.path)" } ?? "start it again")
         case .done(let factors, let sweeps, let converged, let keptSweep):
             // The runs below point into the payloads.
             defer { withExtendedLifetime(factors) {} }
+            failpoints.hit("model.write")
             try FactorModel.write(
                 to: destination, configuration: configuration, intercept: Double(completion.solver.intercept),
                 kernelLevel: completion.kernelLevel.rawValue, storeFingerprint: store.fingerprint,
                 converged: converged, keptSweep: keptSweep, userIDs: store.userIDs, itemIDs: store.itemIDs, sweeps: sweeps,
                 userFactors: factors.user.map(\.floats), itemFactors: factors.item.map(\.floats))
+            failpoints.hit("model.written")
+            checkpoints?.folder.clear()
             let kept = sweeps[(keptSweep ?? sweeps.count) - 1]
             return Report(
                 model: destination, users: store.userIDs.count, items: store.itemIDs.count,

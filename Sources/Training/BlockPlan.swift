@@ -8,12 +8,14 @@
 import Ratings
 
 /// The blocks of one side: runs of rows, in order, that together are all of its rows.
-public struct BlockPlan: Sendable, Hashable {
+public struct BlockPlan: Sendable, Hashable, Codable {
     /// The first row of each block, and last the number of rows. `bounds[0]` is 0.
     public let bounds: [Int]
 
-    /// Blocks a side has, if each is worth its message.
-    static let targetCount = 256
+    /// Blocks a side has, if each is worth its message. A block costs its processes about ten changes of threads, so twice
+    /// as many took a tenth more time with two workers on two cores; half as many save little more, and would leave dozens
+    /// of workers without enough to even out.
+    static let targetCount = 128
     /// The least cost worth its messages: at rank 64 about a millisecond of a core that solves exactly, and a third of
     /// that by conjugate gradients.
     public static let minimumCost = 1e8
@@ -52,6 +54,19 @@ public struct BlockPlan: Sendable, Hashable {
         self.bounds = bounds
     }
 
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        guard let plan = BlockPlan(bounds: try container.decode([Int].self)) else {
+            throw DecodingError.dataCorruptedError(in: container, debugDescription: "the blocks are out of order")
+        }
+        self = plan
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(bounds)
+    }
+
     /// Blocks.
     public var count: Int { bounds.count - 1 }
     public var rowCount: Int { bounds[bounds.count - 1] }
@@ -85,3 +100,5 @@ public struct BySide<Value> {
 extension BySide: Sendable where Value: Sendable {}
 extension BySide: Equatable where Value: Equatable {}
 extension BySide: Hashable where Value: Hashable {}
+extension BySide: Encodable where Value: Encodable {}
+extension BySide: Decodable where Value: Decodable {}

@@ -18,7 +18,7 @@ public struct EarlyStopping: Sendable, Hashable, Codable {
     }
 
     private let patience: Int
-    private var leastError = Double.infinity
+    private var leastError: Double?
     /// The sweep with the least error; nil before the first.
     public private(set) var bestSweep: Int?
 
@@ -27,7 +27,7 @@ public struct EarlyStopping: Sendable, Hashable, Codable {
 
     /// Takes in the held-out RMSE after `sweep`.
     public mutating func take(sweep: Int, validationRMSE: Double) -> Verdict {
-        if validationRMSE < leastError {
+        if leastError.map({ validationRMSE < $0 }) ?? true {
             (leastError, bestSweep) = (validationRMSE, sweep)
             return .best
         }

@@ -4,7 +4,7 @@
 import Ratings
 
 /// One side solved with the other fixed.
-public struct HalfStep: Sendable, Hashable {
+public struct HalfStep: Sendable, Hashable, Codable {
     /// Counts all half-steps of the job from 0, the opening one and repeated ones too.
     public let index: Int
     /// The side that is solved.

@@ -95,3 +95,25 @@ extension JobConfiguration {
             precision: precision, conjugateGradientSteps: conjugateGradientSteps, intercept: center ? Float(mean) : 0)
     }
 }
+
+extension JobConfiguration {
+    /// What differs from `other`, for a person: `--rank 64 instead of 32`. Empty only when they are equal.
+    public func differences(from other: JobConfiguration) -> [String] {
+        let (mine, others) = (options, other.options)
+        return Set(mine.keys).union(others.keys).sorted().filter { mine[$0] != others[$0] }.map {
+            "--\($0) \(mine[$0] ?? "not given") instead of \(others[$0] ?? "not given")"
+        }
+    }
+
+    /// The values by the names of their options.
+    private var options: [String: String] {
+        var options = [
+            "rank": "\(rank)", "regularization": "\(regularization)",
+            "regularization-scaling": regularizationScaling.rawValue, "solver": solver.rawValue,
+            "precision": precision.rawValue, "cg-steps": "\(conjugateGradientSteps)", "center": "\(center)",
+            "sweeps": "\(sweeps)", "tolerance": "\(tolerance)", "extrapolate": "\(extrapolate)", "seed": "\(seed)",
+        ]
+        if let patience { options["patience"] = "\(patience)" }
+        return options
+    }
+}

@@ -18,7 +18,7 @@ import LeastSquares
 import Ratings
 
 /// The sequence of a job's half-steps.
-public struct Schedule: Sendable {
+public struct Schedule: Sendable, Hashable, Codable {
     /// What to do next.
     public enum Step: Sendable, Hashable {
         case solve(HalfStep)

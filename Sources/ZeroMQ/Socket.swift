@@ -85,7 +85,8 @@ public struct Socket: ~Copyable {
     /// Finds half-open connections, and peers that never finish the handshake, on the I/O thread.
     public func setConnectionTimeouts() {
         set(ZMQ_HEARTBEAT_IVL, 2000)
-        set(ZMQ_HEARTBEAT_TIMEOUT, 10000)
+        // A megabyte must pass in this time, or a slow link would be taken for a dead one.
+        set(ZMQ_HEARTBEAT_TIMEOUT, 30000)
         set(ZMQ_HANDSHAKE_IVL, 5000)
     }
 

@@ -33,6 +33,17 @@ struct CoordinatorCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Fail after so long without any worker, or without enough to begin.", valueName: "seconds"))
     var workerTimeout = 300
 
+    @Option(help: ArgumentHelp("Give the blocks of a worker that was silent for so long to others too.", valueName: "seconds"))
+    var suspectAfter = 5
+
+    @Option(help: ArgumentHelp("Take a worker that was silent for so long for dead.", valueName: "seconds"))
+    var evictAfter = 30
+
+    @Option(
+        help: ArgumentHelp(
+            "Give up a worker that has blocks to solve and does not get on for so long.", valueName: "seconds"))
+    var progressTimeout = 300
+
     @Flag(help: "Listen where other machines can connect, although nothing authenticates them.")
     var insecure = false
 
@@ -45,6 +56,9 @@ struct CoordinatorCommand: AsyncParsableCommand {
     func run() async throws {
         try requireCount(minWorkers, atMost: Limits.workerCount, option: "--min-workers")
         try requireCount(workerTimeout, atMost: 1_000_000, option: "--worker-timeout")
+        for (seconds, option) in [
+            (suspectAfter, "--suspect-after"), (evictAfter, "--evict-after"), (progressTimeout, "--progress-timeout"),
+        ] { try requireCount(seconds, from: 2, atMost: 1_000_000, option: option) }
         let logger = logging.makeLogger("mf-coordinator")
         let endpoint = try Endpoint(listen)
         try CoordinatorRuntime.check(endpoint, isInsecure: insecure)
@@ -52,7 +66,10 @@ struct CoordinatorCommand: AsyncParsableCommand {
         let options = CoordinatorRuntime.Options(
             listen: endpoint, isInsecure: insecure,
             settings: CoordinatorSettings(
-                minWorkers: minWorkers, kernelLevel: try kernels.level(), workerTimeout: .seconds(workerTimeout)))
+                minWorkers: minWorkers, kernelLevel: try kernels.level(), suspicionTimeout: .seconds(suspectAfter),
+                silenceTimeout: .seconds(evictAfter), progressTimeout: .seconds(progressTimeout),
+                workerTimeout: .seconds(workerTimeout)),
+            failpoints: try .fromEnvironment())
         if insecure { logger.warning("--insecure: whoever can connect to \(listen) can take part in this job") }
         let stop = try StopRequest()
         let trap = SignalTrap { stop.stop(reason: $0) }

@@ -32,6 +32,9 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Give up after so long without a word from the coordinator.", valueName: "seconds"))
     var coordinatorTimeout = 300
 
+    @Option(help: ArgumentHelp("Join anew after so long without a word.", valueName: "seconds", visibility: .hidden))
+    var rejoinAfter = 30
+
     @Option(help: ArgumentHelp("End when this process, which started this one, does.", valueName: "pid", visibility: .hidden))
     var endWithParent: Int32?
 
@@ -49,16 +52,17 @@ struct WorkerCommand: AsyncParsableCommand {
     func run() async throws {
         try requireCount(threads, atMost: Limits.threadCount, option: "--threads")
         try requireCount(coordinatorTimeout, atMost: 1_000_000, option: "--coordinator-timeout")
+        try requireCount(rejoinAfter, from: 2, atMost: 1_000_000, option: "--rejoin-after")
         let logger = logging.makeLogger("mf-worker")
         let stop = try StopRequest()
         let trap = SignalTrap { stop.stop(reason: $0) }
         let options = WorkerRuntime.Options(
             coordinator: try Endpoint(coordinator), threads: threads,
-            coordinatorTimeout: .seconds(coordinatorTimeout),
+            coordinatorTimeout: .seconds(coordinatorTimeout), silenceTimeout: .seconds(rejoinAfter),
             name: "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)",
             kernelLevels: try kernels.level().map { level in [try Kernels(level: level).level] } ?? KernelLevel.available,
             parent: endWithParent, mayMapStore: mapStore, memoryLimit: memory.memoryLimit,
-            cache: try memory.ratingsCache())
+            cache: try memory.ratingsCache(), failpoints: try .fromEnvironment())
         logger.info("connecting to \(options.coordinator)")
         let ending = try await onDedicatedThread(named: "worker") { () throws(Failure) in
             try Context.use { context throws(Failure) in

@@ -59,7 +59,7 @@ struct LocalTraining {
         let options = CoordinatorRuntime.Options(
             listen: try Endpoint("ipc://\(folder("coordinator"))"),
             // One is enough to begin: the others join when they are ready, and one that dies before is not waited for.
-            settings: CoordinatorSettings(minWorkers: 1, kernelLevel: kernels))
+            settings: CoordinatorSettings(minWorkers: 1, kernelLevel: kernels), failpoints: try .fromEnvironment())
         let processes = try WorkerProcesses(
             count: workers, threads: threads, endpoint: options.listen, kernels: kernels, memory: memory,
             logLevel: logging.logLevel)

@@ -40,6 +40,23 @@ import Testing
         }
     }
 
+    /// Around the size of the buffer by way of which they are written, and in runs that do not fit it.
+    @Test(arguments: [0, 1, 1000, 262_111, 262_112, 262_113, 600_000])
+    func whatGoesPastThePageCacheHasTheSameBytes(count: Int) throws {
+        let folder = try TemporaryFolder()
+        let elements = (0..<count).map { Float($0) / 3 }
+        try ArrayWriter<Float>.write(elements, to: folder("cached.npy"))
+        try elements.withUnsafeBufferPointer { elements in
+            let runs = stride(from: 0, to: count, by: 7001).map { start in
+                UnsafeBufferPointer(rebasing: elements[start..<min(start + 7001, count)])
+            }
+            try ArrayWriter.archive(runs, shape: [count], to: folder("past.npy"))
+        }
+        #expect(
+            try Data(contentsOf: URL(fileURLWithPath: folder("past.npy")))
+                == Data(contentsOf: URL(fileURLWithPath: folder("cached.npy"))))
+    }
+
     private func roundTrip<Element: ArrayElement & Equatable>(_ elements: [Element], _ folder: TemporaryFolder) throws {
         let path = folder("\(Element.self)-\(elements.count).npy")
         let checksum = try ArrayWriter<Element>.write(elements, to: path)

@@ -40,34 +40,10 @@ import Testing
         }
     }
 
-    /// A file system with 2 MB of room, gone when this object goes.
-    private final class SmallDisk {
-        let path: String
-
-        /// Nil where there may be no mounting.
-        init?(_ path: String) throws {
-            self.path = path
-            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
-            guard Self.run("mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", path) else { return nil }
-        }
-
-        deinit { _ = Self.run("umount", path) }
-
-        private static func run(_ arguments: String...) -> Bool {
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-            process.arguments = arguments
-            process.standardError = FileHandle.nullDevice
-            guard (try? process.run()) != nil else { return false }
-            process.waitUntilExit()
-            return process.terminationStatus == 0
-        }
-    }
-
     @Test(.enabled("only root may mount") { getuid() == 0 })
     func aDiskThatFillsIsReportedAndLeftEmpty() async throws {
         let folder = try TemporaryFolder()
-        guard let disk = try SmallDisk(folder("disk")) else { return }
+        guard let disk = try SmallDisk(folder("disk"), mebibytes: 2) else { return }
         defer { withExtendedLifetime(disk) {} }
         try generate(500_000, to: folder("ratings.csv"))
         let size = ["--users", "2500", "--items", "5000", "--ratings", "500000"]

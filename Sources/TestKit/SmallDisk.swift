@@ -1,0 +1,27 @@
+// Why: a disk that is full can only be tested with a disk that is small.
+
+import Foundation
+
+/// A file system of little room, gone when this object goes.
+public final class SmallDisk: Sendable {
+    public let path: String
+
+    /// - Returns: nil where there may be no mounting.
+    public init?(_ path: String, mebibytes: Int) throws {
+        self.path = path
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+        guard Self.run("mount", "-t", "tmpfs", "-o", "size=\(mebibytes)m", "tmpfs", path) else { return nil }
+    }
+
+    deinit { _ = Self.run("umount", path) }
+
+    private static func run(_ arguments: String...) -> Bool {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = arguments
+        process.standardError = FileHandle.nullDevice
+        guard (try? process.run()) != nil else { return false }
+        process.waitUntilExit()
+        return process.terminationStatus == 0
+    }
+}
