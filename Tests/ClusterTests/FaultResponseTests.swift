@@ -31,6 +31,14 @@ import Training
 
     @Test func thereIsAReference() { #expect(Self.reference != nil) }
 
+    @Test func silenceIsNoticedInTime() {
+        let settings = CoordinatorSettings(minWorkers: 1)
+        // With the interval in which the coordinator looks.
+        #expect(settings.suspicionTimeout + .milliseconds(200) <= .seconds(10))
+        // A worker that has something to say says it several times in that time.
+        #expect(settings.suspicionTimeout >= WorkerSettings(name: "", threads: 1, kernelLevels: []).heartbeatInterval * 4)
+    }
+
     /// It is suspected, others take its blocks, and it is welcome when it is back.
     @Test(arguments: 0..<10 as Range<UInt64>) func aFrozenWorkerDelaysTheJobBySecondsAndStays(seed: UInt64) throws {
         let clean = try SimulatedCluster.run(Self.scenario(workers: 3, seed: seed))

@@ -137,6 +137,23 @@ import Testing
         #expect(try Fixture.factors(of: fixture.folder("rare")) == fixture.factors)
     }
 
+    /// While a checkpoint hangs, as on a network disk that is gone.
+    @Test func aSecondInterruptEndsAtOnce() async throws {
+        let fixture = try await Fixture.made
+        let run = try await Program.mf.start(
+            ["train"] + fixture.arguments("twice"), environment: ["MF_FAILPOINTS": "checkpoint.renamed:4=hang"])
+        #expect(await run.says("sweep 3: "))
+        run.signal(SIGINT)
+        try await Task.sleep(for: .seconds(3))
+        let asked = ContinuousClock.now
+        run.signal(SIGINT)
+        #expect(try await run.ending.status == 128 + SIGINT)
+        #expect(ContinuousClock.now - asked < .seconds(2))
+        let resumed = try await Program.mf.run(["train", "--resume"] + fixture.arguments("twice"))
+        #expect(resumed.status == 0, "\(resumed.standardError)")
+        #expect(try Fixture.factors(of: fixture.folder("twice")) == fixture.factors)
+    }
+
     @Test func withoutWorkersItEndsWithACheckpoint() async throws {
         let fixture = try await Fixture.made
         let coordinator = try await fixture.coordinator("deserted", "--worker-timeout", "1")
