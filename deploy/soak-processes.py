@@ -87,7 +87,7 @@ class Cluster:
                 raise RuntimeError(f"no model after {self.options.limit} s")
             # A worker that was thawed may have given up; its place is taken, as an operator would.
             for index, worker in enumerate(self.workers):
-                if worker.poll() is not None:
+                if worker.poll() not in (None, 0):
                     self.workers[index] = self.start_worker()
                     self.counts["worker started anew"] += 1
             if now >= due:
