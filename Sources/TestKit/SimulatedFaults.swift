@@ -64,7 +64,8 @@ public struct SimulatedFaults: Sendable {
             case 5, 6:
                 let way = Int.random(in: 0..<3, using: &generator)
                 kind = .partition(
-                    seconds(Bool.random(using: &generator) ? 0.1...8 : 25...70), toWorker: way != 1, toCoordinator: way != 0)
+                    seconds(Bool.random(using: &generator) ? 0.1...8 : 25...70), toWorker: way != 1,
+                    toCoordinator: way != 0)
             case 7: kind = .freezeCoordinator(seconds(0.1...20))
             case 8: kind = .join
             case 9: kind = .leave
@@ -91,7 +92,8 @@ extension SimulatedFaults.Kind {
     /// How long it goes on.
     var duration: Duration {
         switch self {
-        case .freeze(let duration), .freezeCoordinator(let duration), .cut(let duration), .partition(let duration, _, _):
+        case .freeze(let duration), .freezeCoordinator(let duration), .cut(let duration),
+            .partition(let duration, _, _):
             duration
         case .crash(_, let restart): restart ?? .zero
         case .wedge, .slowDown, .join, .leave: .zero
