@@ -70,7 +70,8 @@ let package = Package(
         .target(
             name: "TestKit",
             dependencies: [
-                "ArrayFiles", "Ratings", "Cluster", "ClusterRuntime", .product(name: "DequeModule", package: "swift-collections"),
+                "ArrayFiles", "Ratings", "Cluster", "ClusterRuntime",
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]),

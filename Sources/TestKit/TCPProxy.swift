@@ -141,7 +141,9 @@ public final class TCPProxy: Sendable {
             if pause > .zero { usleep(UInt32(clamping: Int(pause / .microseconds(1)))) }
             var sent = 0
             while sent < count {
-                let written = buffer.withUnsafeBytes { send(sink, $0.baseAddress! + sent, count - sent, Int32(MSG_NOSIGNAL)) }
+                let written = buffer.withUnsafeBytes {
+                    send(sink, $0.baseAddress! + sent, count - sent, Int32(MSG_NOSIGNAL))
+                }
                 guard written > 0 else { return }
                 sent += written
             }
@@ -154,7 +156,8 @@ public final class TCPProxy: Sendable {
             guard let oneIn = state.behavior.flipsOneIn else { return state.behavior }
             // At most one in a piece, which is as good as any.
             if Int.random(in: 0..<oneIn, using: &state.generator) < count {
-                buffer[Int.random(in: 0..<count, using: &state.generator)] ^= 1 << UInt8.random(in: 0..<8, using: &state.generator)
+                let place = Int.random(in: 0..<count, using: &state.generator)
+                buffer[place] ^= 1 << UInt8.random(in: 0..<8, using: &state.generator)
                 state.flipped += 1
             }
             return state.behavior
@@ -187,7 +190,9 @@ public final class TCPProxy: Sendable {
         _ port: UInt16, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32
     ) -> Int32 {
         withUnsafePointer(to: address(port)) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
         }
     }
 

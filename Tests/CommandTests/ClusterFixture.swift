@@ -58,10 +58,12 @@ final class ClusterFixture: Sendable {
     }
 
     static func startWorker(
-        _ endpoint: String, threads: Int = 1, mapsStore: Bool = true, _ options: [String] = [], failpoints: String? = nil
+        _ endpoint: String, threads: Int = 1, mapsStore: Bool = true, _ options: [String] = [],
+        failpoints: String? = nil
     ) async throws -> RunningProgram {
         try await Program.worker.start(
-            ["--coordinator", endpoint, "--threads", "\(threads)", mapsStore ? "--map-store" : "--no-map-store"] + options,
+            ["--coordinator", endpoint, "--threads", "\(threads)", mapsStore ? "--map-store" : "--no-map-store"]
+                + options,
             environment: failpoints.map { ["MF_FAILPOINTS": $0] } ?? [:])
     }
 

@@ -6,12 +6,14 @@ import TestKit
 import Testing
 
 @Suite(.serialized) struct FaultCommandTests {
-    /// Every block takes 100 ms more: the whole job then takes some 14 s of one worker, and can be disturbed at leisure.
+    /// Every block takes 100 ms more: the job then takes one worker some 14 s, and can be disturbed at leisure.
     private static let slowly = "worker.solve:*=delay"
     private static let impatient = ["--suspect-after", "2", "--evict-after", "4"]
 
     /// Requires that the job is done, with the right bytes.
-    private func requireReference(_ coordinator: RunningProgram, _ fixture: ClusterFixture, _ model: String) async throws {
+    private func requireReference(
+        _ coordinator: RunningProgram, _ fixture: ClusterFixture, _ model: String
+    ) async throws {
         let output = try await coordinator.ending
         try #require(output.status == 0, "\(output.standardError)")
         #expect(try ClusterFixture.factors(of: fixture.folder(model)) == fixture.factors, "\(output.standardError)")
@@ -291,7 +293,9 @@ import Testing
         return (try? JSONSerialization.jsonObject(with: model) as? [String: Any])?["kernel_level"] as? String
     }
 
-    @Test(arguments: ["nonsense", "worker.solve", "worker.solve:0=kill", "worker.solve:x=kill", "worker.solve=melt", "=kill"])
+    @Test(arguments: [
+        "nonsense", "worker.solve", "worker.solve:0=kill", "worker.solve:x=kill", "worker.solve=melt", "=kill",
+    ])
     func failpointsThatAreNoneAreUsageErrors(text: String) async throws {
         let output = try await Program.worker.run(
             ["--coordinator", "tcp://127.0.0.1:5555"], environment: ["MF_FAILPOINTS": text])

@@ -28,13 +28,16 @@ import Testing
         let model = fixture.folder("cluster-\(name)")
         let listen = transport == "tcp" ? "tcp://127.0.0.1:*" : "ipc://\(fixture.folder("socket-\(name)"))"
         var running: [RunningProgram] = []
-        if transport == "ipc" { running.append(try await ClusterFixture.startWorker(listen, threads: threads, mapsStore: false)) }
+        if transport == "ipc" {
+            running.append(try await ClusterFixture.startWorker(listen, threads: threads, mapsStore: false))
+        }
         let coordinator = try await Program.coordinator.start(
             ["--ratings", fixture.store, "--model", model, "--listen", listen, "--min-workers", "\(workers)"]
                 + fixture.job)
         let endpoint = try await ClusterFixture.endpoint(of: coordinator)
         while running.count < workers {
-            running.append(try await ClusterFixture.startWorker(endpoint, threads: threads, mapsStore: running.count % 2 == 0))
+            running.append(
+                try await ClusterFixture.startWorker(endpoint, threads: threads, mapsStore: running.count % 2 == 0))
         }
         let output = try await coordinator.ending
         #expect(output.status == 0, "\(output.standardError)")
@@ -59,7 +62,9 @@ import Testing
             ] + job)
         let endpoint = try await ClusterFixture.endpoint(of: coordinator)
         var workers: [RunningProgram] = []
-        for index in 0..<3 { workers.append(try await ClusterFixture.startWorker(endpoint, threads: 1, mapsStore: index > 0)) }
+        for index in 0..<3 {
+            workers.append(try await ClusterFixture.startWorker(endpoint, threads: 1, mapsStore: index > 0))
+        }
         #expect(await coordinator.says("sweep 2: "))
         workers[0].signal(SIGKILL)
         let output = try await coordinator.ending
