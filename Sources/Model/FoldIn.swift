@@ -42,9 +42,12 @@ extension FactorModel {
     /// This model with other users: those of `ratings`, whose columns are this model's item rows.
     /// - Parameter userIDs: an id for each row of `ratings`.
     /// - Throws: as ``foldedFactors(of:from:kernels:threads:)`` does.
-    public func foldingIn(_ userIDs: IDMap, ratings: CompressedRows) throws(Failure) -> FactorModel {
+    public func foldingIn(
+        _ userIDs: IDMap, ratings: CompressedRows, kernels: Kernels = .best
+    ) throws(Failure) -> FactorModel {
         precondition(userIDs.count == ratings.rowCount && ratings.columnCount == itemCount)
-        return FactorModel(self, userIDs: userIDs, userFactors: try foldedFactors(of: .user, from: ratings))
+        let factors = try foldedFactors(of: .user, from: ratings, kernels: kernels)
+        return FactorModel(self, userIDs: userIDs, userFactors: factors)
     }
 
     /// The factors of a side in the form that solvers and kernels read.

@@ -30,7 +30,7 @@ public struct RowMapping: Sendable {
         }
     }
 
-    /// The same for a model whose users are those of the ratings, as ``FactorModel/foldingIn(_:ratings:)`` makes it.
+    /// The same for a model whose users are those of the ratings, as ``FactorModel/foldingIn(_:ratings:kernels:)`` makes it.
     public var withUsersOfRatings: RowMapping { RowMapping(users: nil, items: items) }
 
     private init(users: [Int?]?, items: [Int?]?) {

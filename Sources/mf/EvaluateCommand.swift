@@ -5,6 +5,7 @@ import CommandSupport
 import Evaluation
 import Failures
 import Foundation
+import LeastSquares
 import Model
 import Ratings
 
@@ -54,6 +55,8 @@ struct EvaluateCommand: ParsableCommand {
     @Option(help: "The seed that chooses which ratings are folded in.")
     var seed: UInt64 = 1
 
+    @OptionGroup var kernelOptions: KernelOptions
+
     @Flag(help: "Print one JSON object, with a key a metric.")
     var json = false
 
@@ -69,7 +72,8 @@ struct EvaluateCommand: ParsableCommand {
 
     func run() throws {
         let metrics = try Metric.list(metrics)
-        let subject = try subject()
+        let kernels = try kernelOptions.chosenKernels()
+        let subject = try subject(kernels)
         var report = EvaluationReport(metrics: metrics, foldedKnown: subject.foldedKnown)
         if metrics.contains(where: \.kind.isError) {
             let errors = try PredictionErrors(of: subject.model, on: subject.heldOut, mapping: subject.mapping)
@@ -83,7 +87,7 @@ struct EvaluateCommand: ParsableCommand {
         if metrics.contains(where: { !$0.kind.isError }) {
             let ranking = try RankingEvaluation(
                 of: subject.model, on: subject.heldOut, mapping: subject.mapping, seen: subject.seen, metrics: metrics,
-                relevantFrom: relevantFrom)
+                relevantFrom: relevantFrom, kernels: kernels)
             if let missing = metrics.first(where: { !$0.kind.isError && ranking[$0] == nil }) {
                 throw Failure(
                     .badData, "there is no \(missing.name): every item that a user has not seen is to be found", at: ratings,
@@ -95,7 +99,7 @@ struct EvaluateCommand: ParsableCommand {
     }
 
     /// What is judged by what.
-    private func subject() throws(Failure) -> Subject {
+    private func subject(_ kernels: Kernels) throws(Failure) -> Subject {
         let model = try FactorModel.open(model)
         let store = try RatingImporter.openStoreOrFile(ratings)
         let mapping = RowMapping(store: store, model: model)
@@ -107,7 +111,7 @@ struct EvaluateCommand: ParsableCommand {
             }
             let split = try HistorySplit(store, fraction: foldIn, seed: seed)
             let folded = try model.foldingIn(
-                store.userIDs, ratings: mapping.columnsOfModel(split.history, itemCount: model.itemCount))
+                store.userIDs, ratings: mapping.columnsOfModel(split.history, itemCount: model.itemCount), kernels: kernels)
             let ownUsers = mapping.withUsersOfRatings
             return Subject(
                 model: folded, heldOut: split.heldOut, mapping: ownUsers, seen: SeenItems(split.history, mapping: ownUsers),

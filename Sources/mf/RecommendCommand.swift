@@ -49,6 +49,8 @@ struct RecommendCommand: ParsableCommand {
     @Option(help: ArgumentHelp("A file with the items' titles.", valueName: "file"))
     var titles: String?
 
+    @OptionGroup var kernelOptions: KernelOptions
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
@@ -128,7 +130,8 @@ struct RecommendCommand: ParsableCommand {
                 "\(ratings): the model does not know \((total - mine.count).grouped) of the \(total.grouped) items that "
                 + "user \(printable(id)) has rated"
         }
-        recipient.model = try model.foldingIn(IDMap(strings: [id]), ratings: mine)
+        recipient.model = try model.foldingIn(
+            IDMap(strings: [id]), ratings: mine, kernels: try kernelOptions.chosenKernels())
         recipient.row = 0
         return recipient
     }

@@ -164,7 +164,8 @@ import Testing
     }
 
     @Test func linesOfItemsMayHaveNames() throws {
-        let store = try ImportFixture().store(of: "ann tea jam\nbob jam\n", format: .adjacency)
+        let fixture = try ImportFixture()
+        let store = try fixture.store(of: "ann tea jam\nbob jam\n", format: .adjacency)
         #expect(store.userNames == ["ann", "bob"] && store.itemNames == ["jam", "tea"])
     }
 
@@ -178,9 +179,10 @@ import Testing
     }
 
     @Test func aPatternMatrixHasRatingsOfOne() throws {
-        let outcome = try RatingImporter(
-            inputs: [try ImportFixture().write("%%MatrixMarket matrix coordinate pattern general\n2 3 3\n1 3\n2 3\n2 1\n")]
-        ).run()
+        let fixture = try ImportFixture()
+        let path = try fixture.write(
+            "%%MatrixMarket matrix coordinate pattern general\n2 3 3\n1 3\n2 3\n2 1\n")
+        let outcome = try RatingImporter(inputs: [path]).run()
         #expect(outcome.layout == "matrix-market (user item)")
         #expect(
             Set(outcome.store.trainingList) == [

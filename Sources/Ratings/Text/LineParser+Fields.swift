@@ -123,6 +123,8 @@ extension LineParser {
                 ? "\(layout.fieldCount) fields" : "\(layout.fieldCount) fields as in the first line"
         return LineDefect(
             line: line, "\(fields) \(fields == 1 ? "field" : "fields") in place of \(expected)",
-            remedy: "correct or remove the line; formats cannot be mixed in a file")
+            remedy: separator == Blanks.self && layout.format == .tsv
+                ? "correct or remove the line; where each line is a user and their items, give --format adjacency"
+                : "correct or remove the line; formats cannot be mixed in a file")
     }
 }
