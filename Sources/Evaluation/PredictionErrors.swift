@@ -47,10 +47,12 @@ public struct PredictionErrors: Sendable, Hashable {
     public var rmse: Double { (squares / Double(ratings)).squareRoot() }
     public var mae: Double { absolutes / Double(ratings) }
 
-    public subscript(metric: Metric) -> Double {
-        switch metric {
+    /// Nil for the metrics of rankings.
+    public subscript(metric: Metric) -> Double? {
+        switch metric.kind {
         case .rmse: rmse
         case .mae: mae
+        default: nil
         }
     }
 

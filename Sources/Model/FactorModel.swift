@@ -35,6 +35,17 @@ public final class FactorModel: Sendable {
         try FactorModel(path: path)
     }
 
+    /// `model` with other users.
+    init(_ model: FactorModel, userIDs: IDMap, userFactors: ArrayView<Float>) {
+        path = model.path
+        var description = model.description
+        (description.users, description.userIDs) = (userIDs.count, userIDs.kind)
+        self.description = description
+        self.userIDs = userIDs
+        self.userFactors = userFactors
+        (itemIDs, itemFactors, sweeps) = (model.itemIDs, model.itemFactors, model.sweeps)
+    }
+
     private init(path: String) throws(Failure) {
         try MarkedDirectory.require(path, markers: Self.marker, kind: "a model")
         let description = try SealedJSON.read(ModelDescription.self, at: path + "/" + Self.marker)

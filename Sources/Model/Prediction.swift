@@ -38,15 +38,14 @@ extension FactorModel {
     ///
     /// Exact: every item is scored. O(items x rank + items x log count) time, `count` items of memory.
     /// - Parameters:
-    ///   - user: the user's row.
+    ///   - user: the user's row; nil for one that the model does not know, for whom all predictions are the intercept and
+    ///     the items with the most ratings come first, since rows are numbered so.
     ///   - count: how many to return at most.
     ///   - excluded: rows of items to leave out.
-    public func topItems(for user: Int, count: Int, excluding excluded: Set<Int> = []) -> [ScoredItem] {
+    public func topItems(for user: Int?, count: Int, excluding excluded: Set<Int> = []) -> [ScoredItem] {
         var best = BestItems(capacity: count)
-        let factors = userFactors.row(user, rank)
         for item in 0..<itemCount where !excluded.contains(item) {
-            best.offer(
-                ScoredItem(item: item, score: intercept + product(of: factors, and: itemFactors.row(item, rank))))
+            best.offer(ScoredItem(item: item, score: predict(user: user, item: item)))
         }
         return best.sorted()
     }

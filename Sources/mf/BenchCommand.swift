@@ -24,9 +24,7 @@ struct BenchSolverOptions: ParsableArguments {
 
     @OptionGroup var kernels: KernelOptions
 
-    func chosenKernels() throws(Failure) -> Kernels {
-        try kernels.level().map { level throws(Failure) in try Kernels(level: level) } ?? .best
-    }
+    func chosenKernels() throws(Failure) -> Kernels { try kernels.chosenKernels() }
 
     /// - Throws: a ``Failure`` of kind `usage`.
     func configuration(mean: Double) throws(Failure) -> SolverConfiguration {
