@@ -150,7 +150,7 @@ final class FixedSide: @unchecked Sendable {
     /// Sets the preconditioner of the implicit loss: what all rows have in common, inverted.
     private func invertWhole(of factors: FactorMatrix) {
         guard let whole else { return }
-        var matrix = Scratch(count: stride * stride)
+        let matrix = Scratch(count: stride * stride)
         matrix.floats.update(from: whole, count: stride * stride)
         inverse.reserve(stride * stride)
         let ridge = configuration.regularization(ofRowWith: configuration.rank, others: factors.rowCount)

@@ -36,13 +36,15 @@ extension SolverConfiguration {
         }
     }
 
-    /// How a row of the implicit loss is solved: all have c0 G in their matrix, so none is long enough for fewer steps, or
-    /// short enough for the dual system.
+    /// How a row of the implicit loss is solved: all have c0 G in their matrix, so for all of them a preconditioner saves a
+    /// step, and none is short enough for the dual system.
     private func method(_ implicit: ImplicitLoss) -> RowMethod {
         switch solver {
-        case .auto where rank > Self.highestRankSolvedExactly:
-            .conjugateGradient(steps: conjugateGradientSteps, preconditioned: usesPreconditioner && implicit.unseenConfidence > 0)
-        case .exact, .auto: .primal
+        case .auto where rank <= Self.highestRankSolvedExactly: .primal
+        case .auto where usesPreconditioner && implicit.unseenConfidence > 0:
+            .conjugateGradient(steps: max(conjugateGradientSteps - 1, 1), preconditioned: true)
+        case .auto: .conjugateGradient(steps: conjugateGradientSteps, preconditioned: false)
+        case .exact: .primal
         case .cg: .conjugateGradient(steps: conjugateGradientSteps, preconditioned: false)
         }
     }
