@@ -11,9 +11,24 @@
 // The errors e come along, so the row's squared error costs nothing. The last step needs no F't.
 // (Hestenes & Stiefel 1952; for the normal equations: Bjoerck 1996, 7.4. Takacs et al. 2011 use it for ALS.)
 
-/// The last part of a visit to `rows` ratings from `k` on, whose products with p are known: t.
+/// The last part of a visit to `rows` ratings from `k` on, whose products with p are known: t, and in `errors` what
+/// multiplies their factors in q.
 MF_INLINE void finish_products(
     struct mf_row row, const enum mf_visit kind, size_t k, const size_t rows, vec4 products, float *errors, float *t) {
+    if (row.weights != NULL) {
+        *(vec4 *)errors = products;
+        memcpy(t + k, errors, rows * sizeof(float));
+        if (kind == mf_visit_image) return;
+        float weights[MF_ROWS_AT_ONCE] __attribute__((aligned(16))) = {0};
+        memcpy(weights, row.weights + k, rows * sizeof(float));
+        products = products * *(vec4 *)weights;
+        if (kind == mf_visit_residual) {
+            memcpy(weights, row.values + k, rows * sizeof(float));
+            products = *(vec4 *)weights - products;
+        }
+        *(vec4 *)errors = products;
+        return;
+    }
     if (kind == mf_visit_residual) {
         float values[MF_ROWS_AT_ONCE] __attribute__((aligned(16))) = {0};
         memcpy(values, row.values + k, rows * sizeof(float));
@@ -162,6 +177,22 @@ MF_INLINE double sum_of_squares(const float *a, size_t count) {
     return total;
 }
 
+/// The sum over the ratings of w t^2 or, as a loss, of c (1 - t)^2 - (c - w) t^2 = c + t (w t - 2 c); in double precision.
+MF_INLINE double sum_of_terms(struct mf_row row, const float *t, const bool loss) {
+    double sums[4] = {0}, total = 0;
+    size_t k = 0;
+    for (; k + 4 <= row.count; k += 4)
+        MF_UNROLL for (size_t c = 0; c < 4; c++) {
+            const double at = t[k + c], weighted = (double)row.weights[k + c] * at, confidence = row.values[k + c];
+            sums[c] += loss ? confidence + at * (weighted - 2 * confidence) : weighted * at;
+        }
+    for (; k < row.count; k++) {
+        const double at = t[k], weighted = (double)row.weights[k] * at, confidence = row.values[k];
+        total += loss ? confidence + at * (weighted - 2 * confidence) : weighted * at;
+    }
+    return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + total;
+}
+
 MF_INLINE void visit_as(struct mf_row row, const bool bf16, enum mf_visit kind, const float *p, float *t, float *q) {
     switch (kind) {
     case mf_visit_residual: visit_all(row, bf16, mf_visit_residual, p, t, q); break;
@@ -173,7 +204,18 @@ MF_INLINE void visit_as(struct mf_row row, const bool bf16, enum mf_visit kind, 
 static double visit_ratings(const struct mf_row *row, enum mf_visit kind, const float *p, float *t, float *q) {
     if (row->words != NULL) visit_as(*row, true, kind, p, t, q);
     else visit_as(*row, false, kind, p, t, q);
-    return sum_of_squares(t, row->count);
+    return row->weights == NULL ? sum_of_squares(t, row->count) : sum_of_terms(*row, t, false);
+}
+
+static double weighted_loss(const struct mf_row *row, const float *scores) {
+    return sum_of_terms(*row, scores, true);
+}
+
+static void multiply(const float *matrix, size_t stride, const float *x, float *y) {
+    for (size_t j = 0; j < stride; j += MF_LANES) {
+        memset(y + j, 0, MF_LANES * sizeof(float));
+        add_rows(matrix + j, stride, x, stride, 1, y + j);
+    }
 }
 
 /// z = K g.
@@ -182,10 +224,7 @@ MF_INLINE void precondition(size_t stride, struct mf_descent *at) {
         memcpy(at->z, at->g, stride * sizeof(float));
         return;
     }
-    for (size_t j = 0; j < stride; j += MF_LANES) {
-        memset(at->z + j, 0, MF_LANES * sizeof(float));
-        add_rows(at->inverse + j, stride, at->g, stride, 1, at->z + j);
-    }
+    multiply(at->inverse, stride, at->g, at->z);
 }
 
 static float begin_descent(size_t stride, float ridge, struct mf_descent *at) {

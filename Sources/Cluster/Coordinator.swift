@@ -623,7 +623,8 @@ public struct Coordinator {
     private mutating func complete(_ solving: Solving, _ now: Duration) {
         let halfStep = solving.halfStep
         let objective = Objective(
-            blocks: solving.sums.map { $0! }, side: halfStep.side, fixedPenalty: factors.penalty[halfStep.side.other])
+            blocks: solving.sums.map { $0! }, side: halfStep.side, fixedPenalty: factors.penalty[halfStep.side.other],
+            isImplicit: configuration.implicit != nil)
         factors.complete(halfStep, objective)
         let present = workers.keys.sorted().compactMap { workers[$0]!.isReady ? workers[$0]!.time : nil }
         let time = HalfStepTime(of: present, began: solving.began, ended: now)

@@ -82,6 +82,11 @@ extension SolverConfiguration {
         writer.text(precision.rawValue)
         writer.integer(UInt32(conjugateGradientSteps))
         writer.number(intercept)
+        writer.text(implicit == nil ? "explicit" : "implicit")
+        if let implicit {
+            writer.text(implicit.confidence.rawValue)
+            writer.number(implicit.unseenConfidence)
+        }
     }
 
     init(from reader: inout WireReader) throws(WireError) {
@@ -92,8 +97,15 @@ extension SolverConfiguration {
             conjugateGradientSteps: try reader.count(
                 UInt32.self, in: 1...JobConfiguration.maximumConjugateGradientSteps),
             intercept: try reader.float())
-        guard regularization.isFinite, regularization >= 0, intercept.isFinite else {
-            throw WireError("the regularization or the intercept is not a number that can be")
+        switch try reader.text() {
+        case "explicit": break
+        case "implicit":
+            implicit = ImplicitLoss(
+                confidence: try reader.choice(Confidence.self), unseenConfidence: try reader.double())
+        default: throw WireError("the loss is unknown")
         }
+        guard regularization.isFinite, regularization >= 0, intercept.isFinite,
+            implicit.map({ $0.unseenConfidence.isFinite && $0.unseenConfidence >= 0 && intercept == 0 }) ?? true
+        else { throw WireError("the regularization, the intercept or a confidence is not a number that can be") }
     }
 }

@@ -42,7 +42,9 @@ struct JobFactors {
         results = data.plan.map { Array(repeating: nil, count: $0.count) }
         extrapolatedPenalties = Array(repeating: 0, count: data.plan.item.count)
         penalty = BySide(user: Side.user, item: Side.item).map { side in
-            Objective.initialPenalty(initial, side: side, offsets: data.rows(side).offsets.elements, solver: solver)
+            Objective.initialPenalty(
+                initial, side: side, offsets: data.rows(side).offsets.elements, others: data.rows(side).columnCount,
+                solver: solver)
         }
     }
 
@@ -151,7 +153,8 @@ struct JobFactors {
             for element in floats[index * solver.rank..<(index + 1) * solver.rank] {
                 squares += Double(element) * Double(element)
             }
-            penalty += solver.regularization(ofRowWith: Int(offsets[row + 1] - offsets[row])) * squares
+            let count = Int(offsets[row + 1] - offsets[row])
+            penalty += solver.regularization(ofRowWith: count, others: data.rows(.item).columnCount) * squares
         }
         return penalty
     }

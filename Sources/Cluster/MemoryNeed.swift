@@ -4,7 +4,7 @@
 //     factors      rows of both sides x d rounded up to 16 x 4 bytes, each side in pages of 2 MiB; in bfloat16
 //                  precision half as much again of the larger side
 //     workspaces   a thread: a d x d matrix, a panel of 64 rows, what the longest row needs; eight parts of a long
-//                  row; a preconditioner and what it is made of
+//                  row; a preconditioner and what it is made of; with the implicit loss the fixed side's Gram matrix
 //     traffic      payloads under way, as many as there are credits, and results on their way out
 //     process      the program itself
 //
@@ -52,6 +52,7 @@ public struct MemoryNeed: Sendable, Hashable {
         workspaces =
             (threads * (rowFloats + Self.floatsPerRating * longestRow) + (Self.longRowParts + 2) * rowFloats) * floatByteCount
             + blockRows * Self.rowResultByteCount
+            + (solver.implicit == nil ? 0 : WholeGram.byteCount(stride: stride) + threads * longestRow * 2 * floatByteCount)
         traffic = (Limits.credit + Limits.blocksInFlight) * Limits.payloadByteCount
     }
 

@@ -1,12 +1,17 @@
 // Why: training and the benchmarks of the solver take the same options for the same solver.
 
 import ArgumentParser
+import Failures
 import LeastSquares
 import Training
 
 extension RegularizationScaling: ExpressibleByArgument {}
+extension Confidence: ExpressibleByArgument {}
 extension SolverKind: ExpressibleByArgument {}
 extension Precision: ExpressibleByArgument {}
+
+/// What training lowers.
+public enum LossOption: String, CaseIterable, ExpressibleByArgument, Sendable { case explicit, implicit }
 
 /// How rows are solved.
 public struct SolverOptions: ParsableArguments {
@@ -16,8 +21,33 @@ public struct SolverOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Weight of the factors' squares in the objective.", valueName: "lambda"))
     public var regularization = JobConfiguration().regularization
 
-    @Option(help: "How the regularization of a row grows with its ratings: not at all, or with their count.")
+    @Option(
+        help: ArgumentHelp(
+            """
+            How the regularization of a row grows with its n ratings: not at all, with n, or with n^NU, NU from 0 to 1 (with \
+            the implicit loss (n + c0 N)^NU, N being the rows of the other side).
+            """, valueName: "none|count|power:NU"))
     public var regularizationScaling = JobConfiguration().regularizationScaling
+
+    @Option(
+        help: """
+            What is fitted: the ratings, or for implicit feedback a preference of 1 for every stored pair and 0 for all \
+            others, each with its confidence.
+            """)
+    public var loss = LossOption.explicit
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            With the implicit loss the confidence of a stored pair, from its value r: 1 + ALPHA r, \
+            1 + ALPHA ln(1 + r / EPS), or r itself. (default: linear:1)
+            """, valueName: "linear:ALPHA|log:ALPHA:EPS|value"))
+    public var confidence: Confidence?
+
+    @Option(
+        help: ArgumentHelp(
+            "With the implicit loss the confidence of all other pairs; 0 to leave them out. (default: 1)", valueName: "c0"))
+    public var unseenConfidence: Double?
 
     @Option(help: "How a row is solved; auto chooses for each row the faster of the others.")
     public var solver = JobConfiguration().solver
@@ -38,7 +68,17 @@ public struct SolverOptions: ParsableArguments {
     public init() {}
 
     /// Sets what these options say; ``JobConfiguration/validate()`` checks it.
-    public func apply(to configuration: inout JobConfiguration) {
+    /// - Throws: a ``Failure`` of kind `usage` when one is of the other loss.
+    public func apply(to configuration: inout JobConfiguration) throws(Failure) {
+        if loss == .explicit, let option = confidence != nil ? "confidence" : unseenConfidence.map({ _ in "unseen-confidence" }) {
+            throw Failure(.usage, "the explicit loss has no confidences", at: "--\(option)", remedy: "give --loss implicit too")
+        }
+        if loss == .implicit {
+            let standard = ImplicitLoss()
+            configuration.implicit = ImplicitLoss(
+                confidence: confidence ?? standard.confidence, unseenConfidence: unseenConfidence ?? standard.unseenConfidence)
+            (configuration.center, configuration.extrapolate) = (false, false)
+        }
         configuration.rank = rank
         configuration.regularization = regularization
         configuration.regularizationScaling = regularizationScaling

@@ -11,7 +11,7 @@ public func sweepTable(_ sweeps: [SweepRecord]) -> TextTable {
     ])
     for sweep in sweeps {
         table.add([
-            String(sweep.sweep), String(format: "%.1f", sweep.objective), String(format: "%.4f", sweep.trainRMSE),
+            String(sweep.sweep), String(format: "%.1f", sweep.objective), sweep.trainRMSE.map { String(format: "%.4f", $0) } ?? "-",
             sweep.validationRMSE.map { String(format: "%.4f", $0) } ?? "-", String(format: "%.3f", sweep.userSeconds),
             String(format: "%.3f", sweep.itemSeconds), String(format: "%.1f", Double(sweep.bytesSent) / 1e6),
             String(format: "%.1f", Double(sweep.bytesReceived) / 1e6), String(sweep.workers),

@@ -49,12 +49,13 @@ public final class BlockSolver {
     /// - Precondition: their rank is the configuration's.
     /// - Throws: a ``Failure`` of kind `system` when there is no memory for their copy in bfloat16.
     public func fix(_ factors: FactorMatrix) throws(Failure) {
-        try fixed.set(factors, threads: workspaces.count)
+        try fixed.set(factors, threads: workspaces.count, parts: longRow)
     }
 
     /// Solves every row of a block with the other side fixed, as ``fix(_:)`` did before.
     ///
-    /// A row without ratings gets zeros.
+    /// A row without ratings gets zeros. With the implicit loss a block's squared error is its part of that loss, over all
+    /// pairs, and there is none of held-out ratings.
     /// - Parameters:
     ///   - ratings: the block's rows; its columns are rows of the fixed side, which the caller has checked
     ///     (``CompressedRows/defect()``).

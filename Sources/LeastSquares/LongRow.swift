@@ -88,6 +88,7 @@ final class LongRow {
                 var meetings = row
                 meetings.columns += first
                 meetings.values += first
+                meetings.weights = row.weights.map { $0 + first }
                 meetings.count = end - first
                 body(part, &meetings, first)
             }

@@ -3,6 +3,8 @@
 // system single precision cannot factor.
 //
 //     A = sum f f' + lambda I     b = sum r f     x = A^-1 b       f: the factors that the row's ratings meet
+//
+// With the implicit loss sum (c - c0) f f' + c0 sum over the whole fixed side f f' and sum c f take the places of the sums.
 
 import Ratings
 
@@ -17,15 +19,21 @@ public enum Reference {
 
         /// - Parameters:
         ///   - factors: of each rating, d of them.
-        ///   - values: of each rating, less the intercept.
-        public init(factors: [[Double]], values: [Double], rank: Int, ridge: Double) {
+        ///   - values: of each rating, less the intercept; with the implicit loss its confidence.
+        ///   - weights: with the implicit loss how much each confidence is above c0.
+        ///   - whole: c0 times the Gram matrix of the whole fixed side, d x d.
+        public init(
+            factors: [[Double]], values: [Double], weights: [Double]? = nil, whole: [Double]? = nil, rank: Int,
+            ridge: Double
+        ) {
             precondition(factors.count == values.count)
-            matrix = Array(repeating: 0, count: rank * rank)
+            matrix = whole ?? Array(repeating: 0, count: rank * rank)
             right = Array(repeating: 0, count: rank)
-            for (row, value) in zip(factors, values) {
+            for (index, row) in factors.enumerated() {
+                let weight = weights?[index] ?? 1
                 for i in 0..<rank {
-                    for j in 0..<rank { matrix[i * rank + j] += row[i] * row[j] }
-                    right[i] += value * row[i]
+                    for j in 0..<rank { matrix[i * rank + j] += weight * row[i] * row[j] }
+                    right[i] += values[index] * row[i]
                 }
             }
             for i in 0..<rank { matrix[i * rank + i] += ridge }
@@ -77,12 +85,47 @@ public enum Reference {
     public static func solution(
         ofRow row: Int, of ratings: CompressedRows, fixed: FactorMatrix, configuration: SolverConfiguration
     ) -> [Double]? {
+        if ratings.range(of: row).isEmpty { return Array(repeating: 0, count: configuration.rank) }
+        return equations(ofRow: row, of: ratings, fixed: fixed, configuration: configuration).solution()
+    }
+
+    /// The equations of row `row` of `ratings`.
+    public static func equations(
+        ofRow row: Int, of ratings: CompressedRows, fixed: FactorMatrix, configuration: SolverConfiguration
+    ) -> NormalEquations {
         let (factors, values) = meetings(ofRow: row, of: ratings, fixed: fixed, intercept: configuration.intercept)
-        if values.isEmpty { return Array(repeating: 0, count: configuration.rank) }
+        let ridge = configuration.regularization(ofRowWith: values.count, others: fixed.rowCount)
+        guard let implicit = configuration.implicit else {
+            return NormalEquations(factors: factors, values: values, rank: configuration.rank, ridge: ridge)
+        }
+        let all = (0..<fixed.rowCount).map { row in (0..<fixed.rank).map { Double(fixed.row(row)[$0]) } }
+        let whole = NormalEquations(
+            factors: all, values: Array(repeating: 0, count: all.count), rank: configuration.rank, ridge: 0)
+        let confidences = values.map { Double(implicit.confidence(of: Float($0))) }
         return NormalEquations(
-            factors: factors, values: values, rank: configuration.rank,
-            ridge: configuration.regularization(ofRowWith: values.count)
-        ).solution()
+            factors: factors, values: confidences, weights: confidences.map { $0 - implicit.unseenConfidence },
+            whole: whole.matrix.map { implicit.unseenConfidence * $0 }, rank: configuration.rank, ridge: ridge)
+    }
+
+    /// The implicit loss of `ratings`, whose row i has the factors `rows.row(i)`: every pair is visited.
+    public static func implicitLoss(
+        _ implicit: ImplicitLoss, of ratings: CompressedRows, rows: FactorMatrix, fixed: FactorMatrix
+    ) -> Double {
+        var total = 0.0
+        for row in 0..<ratings.rowCount {
+            let range = ratings.range(of: row)
+            let (_, values) = meetings(ofRow: row, of: ratings, fixed: fixed, intercept: 0)
+            let stored = Dictionary(uniqueKeysWithValues: zip(range.map { Int(ratings.columns[$0]) }, values))
+            for column in 0..<fixed.rowCount {
+                let score = (0..<rows.rank).reduce(0.0) {
+                    $0 + Double(rows.row(row)[$1]) * Double(fixed.row(column)[$1])
+                }
+                let confidence = stored[column].map { Double(implicit.confidence(of: Float($0))) }
+                let error = (confidence == nil ? 0 : 1) - score
+                total += (confidence ?? implicit.unseenConfidence) * error * error
+            }
+        }
+        return total
     }
 
     /// The sum of squared errors over `ratings`, whose row i has the factors `rows.row(i)`.
@@ -106,15 +149,17 @@ public enum Reference {
     ) -> Double {
         (0..<ratings.rowCount).reduce(0.0) { total, row in
             let square = (0..<rows.rank).reduce(0.0) { $0 + Double(rows.row(row)[$1]) * Double(rows.row(row)[$1]) }
-            return total + configuration.regularization(ofRowWith: ratings.range(of: row).count) * square
+            return total + configuration.regularization(
+                ofRowWith: ratings.range(of: row).count, others: ratings.columnCount) * square
         }
     }
 
-    /// The regularized sum of squared errors over all training ratings.
+    /// The regularized loss: the sum of squared errors over all training ratings, or the implicit one over all pairs.
     public static func objective(
         of ratings: RatingMatrix, users: FactorMatrix, items: FactorMatrix, configuration: SolverConfiguration
     ) -> Double {
-        squaredError(of: ratings.byUser, rows: users, fixed: items, intercept: configuration.intercept)
+        (configuration.implicit.map { implicitLoss($0, of: ratings.byUser, rows: users, fixed: items) }
+            ?? squaredError(of: ratings.byUser, rows: users, fixed: items, intercept: configuration.intercept))
             + penalty(of: ratings.byUser, rows: users, configuration: configuration)
             + penalty(of: ratings.byItem, rows: items, configuration: configuration)
     }

@@ -24,6 +24,7 @@ extension SolverConfiguration {
     /// How a row with `count` ratings is solved.
     package func method(ratingCount count: Int) -> RowMethod {
         if count == 0 { return .none }
+        if let implicit { return method(implicit) }
         switch solver {
         case .exact: return exactMethod(ratingCount: count)
         case .cg: return .conjugateGradient(steps: conjugateGradientSteps, preconditioned: false)
@@ -32,6 +33,19 @@ extension SolverConfiguration {
             // A row long enough to look like the preconditioner needs fewer steps, and one longer still fewer again.
             let saved = !usesPreconditioner || count < longRatingCount ? 0 : count < 4 * longRatingCount ? 1 : 2
             return .conjugateGradient(steps: max(conjugateGradientSteps - saved, 1), preconditioned: saved > 0)
+        }
+    }
+
+    /// How a row of the implicit loss is solved: all have c0 G in their matrix, so for all of them a preconditioner saves a
+    /// step, and none is short enough for the dual system.
+    private func method(_ implicit: ImplicitLoss) -> RowMethod {
+        switch solver {
+        case .auto where rank <= Self.highestRankSolvedExactly: .primal
+        case .auto where usesPreconditioner && implicit.unseenConfidence > 0:
+            .conjugateGradient(steps: max(conjugateGradientSteps - 1, 1), preconditioned: true)
+        case .auto: .conjugateGradient(steps: conjugateGradientSteps, preconditioned: false)
+        case .exact: .primal
+        case .cg: .conjugateGradient(steps: conjugateGradientSteps, preconditioned: false)
         }
     }
 

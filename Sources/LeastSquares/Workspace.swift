@@ -35,16 +35,17 @@ struct Scratch: ~Copyable {
 
 /// One thread's kernels and memory.
 final class Workspace {
-    private let kernels: Kernels
-    private let configuration: SolverConfiguration
-    private let fixed: FixedSide
-    private let stride: Int
+    let kernels: Kernels
+    let configuration: SolverConfiguration
+    let fixed: FixedSide
+    let stride: Int
     private var values = Scratch(count: 0)
-    private var errors = Scratch(count: 0)
+    private var weights = Scratch(count: 0)
+    var errors = Scratch(count: 0)
     private var panel: Scratch
     private var matrix: Scratch
-    private var vectors: Scratch
-    private var solution: Scratch
+    private(set) var vectors: Scratch
+    private(set) var solution: Scratch
 
     init(configuration: SolverConfiguration, kernels: Kernels, fixed: FixedSide, stride: Int) {
         self.kernels = kernels
@@ -63,7 +64,7 @@ final class Workspace {
     func solve(_ row: Int, of task: BlockTask, parts: LongRow? = nil) -> Bool {
         let rank = configuration.rank
         let range = task.ratings.range(of: row)
-        let ridge = configuration.regularization(ofRowWith: range.count)
+        let ridge = configuration.regularization(ofRowWith: range.count, others: task.ratings.columnCount)
         solution.floats.update(repeating: 0, count: stride)
         if !range.isEmpty {
             let meetings = decode(range, of: task.ratings)
@@ -77,7 +78,8 @@ final class Workspace {
             task.results[row].penalty = ridge * square
         }
         (task.output + row * rank).update(from: solution.floats, count: rank)
-        if let holdout = task.holdout, case let range = holdout.range(of: row), !range.isEmpty {
+        // Held-out pairs are not numbers to come near to with the implicit loss, but items to rank.
+        if configuration.implicit == nil, let holdout = task.holdout, case let range = holdout.range(of: row), !range.isEmpty {
             task.results[row].holdoutSquaredError = squaredError(decode(range, of: holdout, asSolved: true))
         }
         return true
@@ -87,9 +89,15 @@ final class Workspace {
     private func decode(_ range: Range<Int>, of ratings: CompressedRows, asSolved: Bool = false) -> mf_row {
         values.reserve(range.count)
         ratings.values.decode(range, minus: configuration.intercept, to: values.floats)
-        return fixed.meetings(
+        var meetings = fixed.meetings(
             columns: ratings.columns.elements.baseAddress! + range.lowerBound, values: values.floats, count: range.count,
             asSolved: asSolved)
+        if let implicit = configuration.implicit {
+            weights.reserve(range.count)
+            implicit.weigh(values.floats, weights.floats, count: range.count)
+            meetings.weights = UnsafePointer(weights.floats)
+        }
+        return meetings
     }
 
     /// Solves in single precision, for ``solution``, which is zero before.
@@ -99,7 +107,7 @@ final class Workspace {
     ) -> Double? {
         let method = configuration.method(ratingCount: meetings.count)
         // With fewer ratings than factors and nothing added the system is singular, whatever rounding makes of it.
-        if method.isExact && ridge == 0 && meetings.count < configuration.rank { return nil }
+        if method.isExact && isSingular(meetings, ridge: ridge) { return nil }
         let error: Double
         switch method {
         case .none: return 0
@@ -108,18 +116,25 @@ final class Workspace {
             solution.floats.update(from: present, count: configuration.rank)
             // Without the preconditioner that a row counts on, it takes the steps that it saves.
             let inverse = preconditioned ? fixed.preconditioner : nil
-            error = descend(
-                meetings, ridge: Float(ridge), inverse: inverse,
-                steps: preconditioned && inverse == nil ? configuration.conjugateGradientSteps : steps, parts)
+            let wanted = preconditioned && inverse == nil ? configuration.conjugateGradientSteps : steps
+            error =
+                configuration.implicit == nil
+                ? descend(meetings, ridge: Float(ridge), inverse: inverse, steps: wanted, parts)
+                : descendOverAllPairs(meetings, ridge: Float(ridge), inverse: inverse, steps: wanted, parts)
         case .primal:
             guard solvePrimal(meetings, ridge: ridge, parts) else { return nil }
-            error = parts?.squaredError(meetings, solution.floats) ?? squaredError(meetings)
+            error = loss(meetings, parts)
         case .dual:
             guard solveDual(meetings, ridge: ridge) else { return nil }
-            error = squaredError(meetings)
+            error = loss(meetings, parts)
         }
         // An infinity or a NaN among the factors is one in the sum of their errors too.
         return error.isFinite ? error : nil
+    }
+
+    /// Whether a row has fewer ratings than factors and nothing added.
+    private func isSingular(_ meetings: mf_row, ridge: Double) -> Bool {
+        ridge == 0 && fixed.whole == nil && meetings.count < configuration.rank
     }
 
     /// Conjugate gradients from ``solution``.
@@ -151,7 +166,7 @@ final class Workspace {
 
     private func solvePrimal(_ meetings: mf_row, ridge: Double, _ parts: LongRow?) -> Bool {
         let table = kernels.table.pointee
-        matrix.floats.update(repeating: 0, count: stride * stride)
+        if let whole = fixed.whole { matrix.floats.update(from: whole, count: stride * stride) } else { matrix.clear() }
         if let parts {
             parts.addNormalEquations(meetings, matrix: matrix.floats, right: solution.floats)
         } else {
@@ -179,14 +194,22 @@ final class Workspace {
 
     /// The primal in double precision, for the rare row that single precision cannot solve. Slow, and takes memory.
     private func solveInDouble(_ meetings: mf_row, ridge: Double) -> Double? {
-        if ridge == 0 && meetings.count < configuration.rank { return nil }
+        if isSingular(meetings, ridge: ridge) { return nil }
         let equations = Reference.NormalEquations(
             factors: (0..<meetings.count).map { fixed.factors(ofRow: Int(meetings.columns[$0])) },
-            values: (0..<meetings.count).map { Double(meetings.values[$0]) }, rank: configuration.rank, ridge: ridge)
+            values: (0..<meetings.count).map { Double(meetings.values[$0]) },
+            weights: meetings.weights.map { weights in (0..<meetings.count).map { Double(weights[$0]) } },
+            whole: fixed.wholeInDouble, rank: configuration.rank, ridge: ridge)
         guard let exact = equations.solution() else { return nil }
         for (index, value) in exact.enumerated() { solution.floats[index] = Float(value) }
-        let error = squaredError(meetings)
+        let error = loss(meetings, nil)
         return error.isFinite ? error : nil
+    }
+
+    /// The part of the loss that ``solution`` leaves of a row: its squared error, unless the loss is implicit.
+    private func loss(_ meetings: mf_row, _ parts: LongRow?) -> Double {
+        if configuration.implicit != nil { return lossOverAllPairs(meetings, parts) }
+        return parts?.squaredError(meetings, solution.floats) ?? squaredError(meetings)
     }
 
     /// The squared error of ``solution``.

@@ -30,7 +30,7 @@ struct BenchSolverOptions: ParsableArguments {
     func configuration(mean: Double) throws(Failure) -> SolverConfiguration {
         try requireCount(threads, atMost: Limits.threadCount, option: "--threads")
         var configuration = JobConfiguration()
-        solver.apply(to: &configuration)
+        try solver.apply(to: &configuration)
         try configuration.validate()
         return configuration.solverConfiguration(mean: mean)
     }

@@ -104,12 +104,11 @@ private struct InProcessTrainer {
         hasOpened = true
         let (userSums, userSeconds) = try halfStep(.user)
         let (itemSums, itemSeconds) = try halfStep(.item)
+        let objective = Objective(
+            blocks: [itemSums], side: .item, fixedPenalty: userSums.penalty, isImplicit: configuration.implicit != nil)
         return HalfStepReport.Sweep(
-            userSeconds: userSeconds, itemSeconds: openingSeconds + itemSeconds,
-            objective: itemSums.squaredError + itemSums.penalty + userSums.penalty,
-            trainRMSE: (itemSums.squaredError / Double(max(itemSums.ratingCount, 1))).squareRoot(),
-            validationRMSE: itemSums.holdoutCount == 0
-                ? nil : (itemSums.holdoutSquaredError / Double(itemSums.holdoutCount)).squareRoot())
+            userSeconds: userSeconds, itemSeconds: openingSeconds + itemSeconds, objective: objective.value,
+            trainRMSE: objective.trainRMSE, validationRMSE: objective.validationRMSE)
     }
 
     private func halfStep(_ side: Side) throws(Failure) -> (BlockSums, Double) {

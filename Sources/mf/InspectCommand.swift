@@ -79,7 +79,9 @@ struct InspectCommand: ParsableCommand {
             ("users", "\(description.users.grouped) (\(description.userIDs) as ids)"),
             ("items", "\(description.items.grouped) (\(description.itemIDs) as ids)"),
             ("rank", "\(description.rank)"),
-            ("regularization", "\(configuration.regularization), scaled by \(configuration.regularizationScaling)"),
+            ("regularization", "\(configuration.regularization), scaled by \(configuration.regularizationScaling.rawValue)"),
+            ("loss", configuration.implicit.map {
+                "implicit, confidence \($0.confidence.rawValue), \($0.unseenConfidence) of unseen pairs" } ?? "explicit"),
             ("intercept", String(format: "%.6g", description.intercept) + (configuration.center ? " (centred)" : "")),
             ("solver", "\(configuration.solver)"),
             ("precision", "\(configuration.precision), \(description.kernelLevel) kernels"),
