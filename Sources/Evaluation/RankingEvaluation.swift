@@ -45,7 +45,8 @@ public struct RankingEvaluation: Sendable, Hashable {
         unknownUsers = withRatings.count - rows.count
         let task = RankingTask(
             model: model, heldOut: heldOut, mapping: mapping, seen: seen, metrics: metrics.filter { !$0.kind.isError },
-            relevantFrom: relevantFrom, rows: rows, products: FactorProducts(of: try model.factorMatrix(of: .item), kernels: kernels))
+            relevantFrom: relevantFrom, rows: rows,
+            products: FactorProducts(of: try model.factorMatrix(of: .item), kernels: kernels))
         let sums = try task.run(threads: max(1, threads))
         (users, relevant) = (sums.users, sums.relevant)
         guard users > 0 else {

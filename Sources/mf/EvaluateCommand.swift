@@ -80,7 +80,7 @@ struct EvaluateCommand: ParsableCommand {
             guard errors.unknown < errors.ratings else {
                 throw Failure(
                     .badData, "the model knows none of these users and items", at: ratings,
-                    remedy: "give ratings of the data that the model was trained on")
+                    remedy: "give ratings of the data that the model was trained on, or fold new users in with --fold-in")
             }
             report.errors = errors
         }
@@ -90,8 +90,8 @@ struct EvaluateCommand: ParsableCommand {
                 relevantFrom: relevantFrom, kernels: kernels)
             if let missing = metrics.first(where: { !$0.kind.isError && ranking[$0] == nil }) {
                 throw Failure(
-                    .badData, "there is no \(missing.name): every item that a user has not seen is to be found", at: ratings,
-                    remedy: "leave the metric out, or give ratings of more items")
+                    .badData, "there is no \(missing.name): every item that a user has not seen is to be found",
+                    at: ratings, remedy: "leave the metric out, or give ratings of more items")
             }
             report.ranking = ranking
         }
@@ -111,10 +111,12 @@ struct EvaluateCommand: ParsableCommand {
             }
             let split = try HistorySplit(store, fraction: foldIn, seed: seed)
             let folded = try model.foldingIn(
-                store.userIDs, ratings: mapping.columnsOfModel(split.history, itemCount: model.itemCount), kernels: kernels)
+                store.userIDs, ratings: mapping.columnsOfModel(split.history, itemCount: model.itemCount),
+                kernels: kernels)
             let ownUsers = mapping.withUsersOfRatings
             return Subject(
-                model: folded, heldOut: split.heldOut, mapping: ownUsers, seen: SeenItems(split.history, mapping: ownUsers),
+                model: folded, heldOut: split.heldOut, mapping: ownUsers,
+                seen: SeenItems(split.history, mapping: ownUsers),
                 name: "the part not folded in of \(printable(ratings))",
                 foldedKnown: (0..<store.userIDs.count).count { mapping.user($0) != nil })
         }
@@ -182,15 +184,18 @@ private struct EvaluationReport: Encodable {
         if let ranking {
             let seen = subject.seen == nil ? "all items, seen ones too (--seen leaves them out)" : "unseen items"
             let unknown =
-                ranking.unknownUsers == 0 ? "" : "; left out \(counted(ranking.unknownUsers, "user")) unknown to the model"
+                ranking.unknownUsers == 0
+                ? "" : "; left out \(counted(ranking.unknownUsers, "user")) unknown to the model"
             lines.append(
                 "Ranked \(seen) for \(counted(ranking.users, "user")), "
                     + "\(ranking.relevant.grouped) of \(subject.name) to be found\(unknown)")
         }
         if let foldedKnown, foldedKnown > 0 {
-            lines.append("The model was trained on \(counted(foldedKnown, "user")) of those folded in, and knows their ratings")
+            lines.append(
+                "The model was trained on \(counted(foldedKnown, "user")) of those folded in, and knows their ratings")
         }
         return lines
-            + alignedLines(metrics.compactMap { metric in value(of: metric).map { (metric.name, String(format: "%.6f", $0)) } })
+            + alignedLines(
+                metrics.compactMap { metric in value(of: metric).map { (metric.name, String(format: "%.6f", $0)) } })
     }
 }

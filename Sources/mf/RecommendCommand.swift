@@ -64,7 +64,9 @@ struct RecommendCommand: ParsableCommand {
         let titles = try titles.map { path throws(Failure) in try ItemTitles(path: path, ids: model.itemIDs) }
         let recipient = try recipient(model)
         var rated = recipient.rated
-        if let seen { rated.formUnion(model.items(ratedBy: recipient.user, in: try RatingImporter.openStoreOrFile(seen))) }
+        if let seen {
+            rated.formUnion(model.items(ratedBy: recipient.user, in: try RatingImporter.openStoreOrFile(seen)))
+        }
         let best = recipient.model.topItems(for: recipient.row, count: count, excluding: rated)
         let entries = best.enumerated().map { index, item in
             RecommendationReport.Entry(
