@@ -47,6 +47,8 @@ public struct Metric: Sendable, Hashable {
 
     /// The metrics of predicted ratings, as `--metrics` takes them.
     public static let errorNames = "rmse,mae"
+    /// The usual ones of rankings.
+    public static let rankingNames = "recall@20,ndcg@20"
     /// The names of all.
     public static var names: String {
         Kind.allCases.map { $0.hasCutoff ? "\($0.rawValue)@K" : $0.rawValue }.joined(separator: ",")

@@ -32,7 +32,8 @@ public struct FactorProducts: Sendable {
                 // An image reads no values.
                 var tile = mf_row(
                     factors: items.start + first * items.stride, words: nil, stride: items.stride,
-                    columns: columns.baseAddress!, values: nil, count: min(tileRowCount, items.rowCount - first), weights: nil)
+                    columns: columns.baseAddress!, values: nil,
+                    count: min(tileRowCount, items.rowCount - first), weights: nil)
                 for user in 0..<count {
                     _ = visit(&tile, mf_visit_image, users.row(user), output + user * items.rowCount + first, nil)
                 }

@@ -36,8 +36,13 @@ struct EvaluateCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The ratings to predict: a store, or a rating file.", valueName: "store-or-file"))
     var ratings: String
 
-    @Option(help: ArgumentHelp("What to measure, with commas: \(Metric.names).", valueName: "list"))
-    var metrics = Metric.errorNames
+    @Option(
+        help: ArgumentHelp(
+            """
+            What to measure, with commas: \(Metric.names). By default \(Metric.errorNames), and \(Metric.rankingNames) for a \
+            model of the implicit loss.
+            """, valueName: "list"))
+    var metrics: String?
 
     @Option(
         help: ArgumentHelp(
@@ -71,9 +76,11 @@ struct EvaluateCommand: ParsableCommand {
     }
 
     func run() throws {
-        let metrics = try Metric.list(metrics)
+        let chosen = try metrics.map { try Metric.list($0) }
         let kernels = try kernelOptions.chosenKernels()
         let subject = try subject(kernels)
+        let isImplicit = subject.model.description.configuration.implicit != nil
+        let metrics = try chosen ?? Metric.list(isImplicit ? Metric.rankingNames : Metric.errorNames)
         var report = EvaluationReport(metrics: metrics, foldedKnown: subject.foldedKnown)
         if metrics.contains(where: \.kind.isError) {
             let errors = try PredictionErrors(of: subject.model, on: subject.heldOut, mapping: subject.mapping)
