@@ -15,7 +15,7 @@ import Training
 
 @Suite struct FaultSimulationTests {
     private static let configuration = JobConfiguration(
-        rank: 6, regularization: 0.05, regularizationScaling: .count, sweeps: 3, tolerance: 0, seed: 3)
+        rank: 6, regularization: 0.05, regularizationScaling: .count, sweeps: 5, tolerance: 0, seed: 3)
 
     /// A dozen blocks a side that cost next to nothing.
     private static let data: JobData = {
@@ -68,6 +68,7 @@ import Training
         // The faults did happen.
         if Self.count >= Self.batch {
             #expect(total.left > 0 && total.suspected > 0 && total.copied > 0 && total.lost > 0 && total.crashed > 0)
+            #expect(total.coordinatorCrashed > 0)
             #expect(total.damaged > 0 && total.doubled > 0 && total.dropped[.stale, default: 0] > 0)
         }
     }
@@ -75,7 +76,7 @@ import Training
 
 /// What happened in several runs.
 private struct Totals {
-    var left = 0, suspected = 0, copied = 0, lost = 0, crashed = 0, damaged = 0, doubled = 0
+    var left = 0, suspected = 0, copied = 0, lost = 0, crashed = 0, coordinatorCrashed = 0, damaged = 0, doubled = 0
     var dropped: [DropReason: Int] = [:]
 
     mutating func add(_ result: SimulatedCluster.Result) {
@@ -84,6 +85,7 @@ private struct Totals {
         copied += result.copied
         lost += result.lost
         crashed += result.crashed
+        coordinatorCrashed += result.coordinatorCrashed
         damaged += result.damaged
         doubled += result.doubled
         dropped.merge(result.dropped, uniquingKeysWith: +)
