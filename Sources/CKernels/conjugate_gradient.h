@@ -177,7 +177,8 @@ MF_INLINE double sum_of_squares(const float *a, size_t count) {
     return total;
 }
 
-/// The sum over the ratings of w t^2 or, as a loss, of c (1 - t)^2 - (c - w) t^2 = c + t (w t - 2 c); in double precision.
+/// The sum over the ratings of w t^2 or, as a loss, of c (1 - t)^2 - (c - w) t^2 = c + t (w t - 2 c); in double
+/// precision.
 MF_INLINE double sum_of_terms(struct mf_row row, const float *t, const bool loss) {
     double sums[4] = {0}, total = 0;
     size_t k = 0;

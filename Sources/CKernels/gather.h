@@ -7,8 +7,8 @@ enum { MF_GATHER_FLOATS = MF_WIDTH == 16 ? 2 * MF_GROUP : MF_GROUP };
 /// Gathers `width` floats, from `first` on, of the factors of ratings `start`..<`start + count` into the panel, each
 /// times the root of its weight if there are `weighted` ones, and adds their values' multiples to `right`.
 MF_INLINE void gather_columns(
-    struct mf_row row, const bool bf16, const bool weighted, size_t start, size_t count, size_t first, const size_t width,
-    float *panel, float *right) {
+    struct mf_row row, const bool bf16, const bool weighted, size_t start, size_t count, size_t first,
+    const size_t width, float *panel, float *right) {
     vec sums[MF_GATHER_FLOATS / MF_WIDTH];
     MF_UNROLL for (size_t c = 0; c < width / MF_WIDTH; c++) sums[c] = load(right + first + c * MF_WIDTH);
     for (size_t k = 0; k < count; k++) {

@@ -49,10 +49,12 @@ public struct MemoryNeed: Sendable, Hashable {
         let rowFloats = (stride + Self.panelRows + 4) * stride
         let blockRows = min(
             max(rowCounts.user, rowCounts.item), max(1, BlockPlan.maximumFactorByteCount / (rank * floatByteCount)))
+        // The whole Gram matrix, and a weight for each rating of the longest row, in memory that grows by doubling.
+        let implicitByteCount = WholeGram.byteCount(stride: stride) + 2 * threads * longestRow * floatByteCount
         workspaces =
             (threads * (rowFloats + Self.floatsPerRating * longestRow) + (Self.longRowParts + 2) * rowFloats) * floatByteCount
             + blockRows * Self.rowResultByteCount
-            + (solver.implicit == nil ? 0 : WholeGram.byteCount(stride: stride) + threads * longestRow * 2 * floatByteCount)
+            + (solver.implicit == nil ? 0 : implicitByteCount)
         traffic = (Limits.credit + Limits.blocksInFlight) * Limits.payloadByteCount
     }
 

@@ -9,7 +9,8 @@ public struct JobOptions: ParsableArguments {
     @OptionGroup public var solver: SolverOptions
 
     @Flag(
-        inversion: .prefixedNo, help: "Subtract the mean of the ratings before the fit. (default: unless the loss is implicit)")
+        inversion: .prefixedNo,
+        help: "Subtract the mean of the ratings before the fit. (default: unless the loss is implicit)")
     public var center: Bool?
 
     @Option(help: ArgumentHelp("The most sweeps.", valueName: "n"))

@@ -24,15 +24,15 @@ public struct SolverOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            How the regularization of a row grows with its n ratings: not at all, with n, or with n^NU, NU from 0 to 1 (with \
-            the implicit loss (n + c0 N)^NU, N being the rows of the other side).
+            How the regularization of a row grows with its n ratings: not at all, with n, or with n^NU, NU from 0 to 1 \
+            (with the implicit loss (n + c0 N)^NU, N being the rows of the other side).
             """, valueName: "none|count|power:NU"))
     public var regularizationScaling = JobConfiguration().regularizationScaling
 
     @Option(
         help: """
-            What is fitted: the ratings, or for implicit feedback a preference of 1 for every stored pair and 0 for all \
-            others, each with its confidence.
+            What is fitted: the ratings, or for implicit feedback a preference of 1 for every stored pair and 0 for \
+            all others, each with its confidence.
             """)
     public var loss = LossOption.explicit
 
@@ -46,7 +46,8 @@ public struct SolverOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "With the implicit loss the confidence of all other pairs; 0 to leave them out. (default: 1)", valueName: "c0"))
+            "With the implicit loss the confidence of all other pairs; 0 to leave them out. (default: 1)",
+            valueName: "c0"))
     public var unseenConfidence: Double?
 
     @Option(help: "How a row is solved; auto chooses for each row the faster of the others.")
@@ -70,13 +71,18 @@ public struct SolverOptions: ParsableArguments {
     /// Sets what these options say; ``JobConfiguration/validate()`` checks it.
     /// - Throws: a ``Failure`` of kind `usage` when one is of the other loss.
     public func apply(to configuration: inout JobConfiguration) throws(Failure) {
-        if loss == .explicit, let option = confidence != nil ? "confidence" : unseenConfidence.map({ _ in "unseen-confidence" }) {
-            throw Failure(.usage, "the explicit loss has no confidences", at: "--\(option)", remedy: "give --loss implicit too")
-        }
-        if loss == .implicit {
+        switch loss {
+        case .explicit:
+            guard confidence == nil, unseenConfidence == nil else {
+                throw Failure(
+                    .usage, "the explicit loss has no confidences",
+                    at: confidence != nil ? "--confidence" : "--unseen-confidence", remedy: "give --loss implicit too")
+            }
+        case .implicit:
             let standard = ImplicitLoss()
             configuration.implicit = ImplicitLoss(
-                confidence: confidence ?? standard.confidence, unseenConfidence: unseenConfidence ?? standard.unseenConfidence)
+                confidence: confidence ?? standard.confidence,
+                unseenConfidence: unseenConfidence ?? standard.unseenConfidence)
             (configuration.center, configuration.extrapolate) = (false, false)
         }
         configuration.rank = rank

@@ -54,8 +54,8 @@ public final class BlockSolver {
 
     /// Solves every row of a block with the other side fixed, as ``fix(_:)`` did before.
     ///
-    /// A row without ratings gets zeros. With the implicit loss a block's squared error is its part of that loss, over all
-    /// pairs, and there is none of held-out ratings.
+    /// A row without ratings gets zeros. With the implicit loss a block's squared error is its part of that loss,
+    /// over all pairs, and there is none of held-out ratings.
     /// - Parameters:
     ///   - ratings: the block's rows; its columns are rows of the fixed side, which the caller has checked
     ///     (``CompressedRows/defect()``).

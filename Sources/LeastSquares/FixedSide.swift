@@ -78,8 +78,8 @@ final class FixedSide: @unchecked Sendable {
         }
     }
 
-    /// With the implicit loss c0 times the Gram matrix of all factors as they are met, D x D, symmetric, whole; nil where
-    /// that is 0.
+    /// With the implicit loss c0 times the Gram matrix of all factors as they are met, D x D, symmetric, whole; nil
+    /// where that is 0.
     var whole: UnsafePointer<Float>? { gram.map { UnsafePointer($0.scaled.floats) } }
 
     /// The same, d x d.

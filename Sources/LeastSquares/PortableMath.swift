@@ -1,5 +1,5 @@
-// Why: the C library's logarithms and powers may differ from host to host in their last digit, and models with them. These
-// are made of basic operations, which every processor rounds alike.
+// Why: the C library's logarithms and powers may differ from host to host in their last digit, and models with them.
+// These are made of basic operations, which every processor rounds alike.
 
 /// Functions that give the same bytes everywhere.
 enum PortableMath {

@@ -4,7 +4,8 @@
 //
 //     A = sum f f' + lambda I     b = sum r f     x = A^-1 b       f: the factors that the row's ratings meet
 //
-// With the implicit loss sum (c - c0) f f' + c0 sum over the whole fixed side f f' and sum c f take the places of the sums.
+// With the implicit loss sum (c - c0) f f' + c0 sum over the whole fixed side f f' and sum c f take the places of the
+// sums.
 
 import Ratings
 

@@ -36,8 +36,8 @@ extension SolverConfiguration {
         }
     }
 
-    /// How a row of the implicit loss is solved: all have c0 G in their matrix, so for all of them a preconditioner saves a
-    /// step, and none is short enough for the dual system.
+    /// How a row of the implicit loss is solved: all have c0 G in their matrix, so for all of them a preconditioner
+    /// saves a step, and none is short enough for the dual system.
     private func method(_ implicit: ImplicitLoss) -> RowMethod {
         switch solver {
         case .auto where rank <= Self.highestRankSolvedExactly: .primal

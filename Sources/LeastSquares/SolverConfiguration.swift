@@ -7,8 +7,8 @@ public enum RegularizationScaling: Sendable, Hashable {
     case none
     /// lambda n: weighted-lambda regularization (Zhou et al. 2008, ALS-WR).
     case count
-    /// lambda n^nu; with the implicit loss lambda (n + c0 N)^nu, N being the rows of the other side (Rendle et al. 2021).
-    /// Nu is 0 to 1: between none and count.
+    /// lambda n^nu; with the implicit loss lambda (n + c0 N)^nu, N being the rows of the other side (Rendle et al.
+    /// 2021). Nu is 0 to 1: between none and count.
     case power(Double)
 }
 

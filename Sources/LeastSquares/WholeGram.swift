@@ -2,8 +2,8 @@
 //
 //     c0 G = c0 (F1'F1 + F2'F2 + ...)
 //
-// in segments of a fixed number of rows, whose Gram matrices are added in order, in double precision. Each is made as that
-// of a long row is, in parts that do not depend on the number of threads; so every worker makes the same bytes.
+// in segments of a fixed number of rows, whose Gram matrices are added in order, in double precision. Each is made as
+// that of a long row is, in parts that do not depend on the number of threads; so every worker makes the same bytes.
 
 import CKernels
 import Ratings
@@ -42,7 +42,9 @@ package final class WholeGram {
     ///   - segment: the rows that `columns` names, counted from row `first` of the fixed side, each with a value of 0.
     func set(
         rowCount: Int, scale: Double, parts: LongRow,
-        segment: (_ first: Int, _ columns: UnsafePointer<UInt32>, _ values: UnsafePointer<Float>, _ count: Int) -> mf_row
+        segment: (
+            _ first: Int, _ columns: UnsafePointer<UInt32>, _ values: UnsafePointer<Float>, _ count: Int
+        ) -> mf_row
     ) {
         let longest = min(rowCount, Self.segmentRowCount)
         if columns.count < longest { columns = (0..<longest).map(UInt32.init) }

@@ -4,8 +4,8 @@
 import CKernels
 
 extension Workspace {
-    /// Conjugate gradients from ``solution`` on (c0 G + F'W F + ridge I) x = F'c, c being the row's confidences and W what
-    /// they are above c0; the loop of conjugate_gradient.h.
+    /// Conjugate gradients from ``solution`` on (c0 G + F'W F + ridge I) x = F'c, c being the row's confidences and W
+    /// what they are above c0; the loop of conjugate_gradient.h.
     /// - Returns: the row's part of the loss.
     func descendOverAllPairs(
         _ meetings: mf_row, ridge: Float, inverse: UnsafePointer<Float>?, steps: Int, _ parts: LongRow?
@@ -57,7 +57,8 @@ extension Workspace {
 
     /// The row's `visit_ratings`; q is where ``descendOverAllPairs`` has it.
     private func visit(
-        _ meetings: mf_row, _ kind: mf_visit, _ p: UnsafePointer<Float>, t: UnsafeMutablePointer<Float>, _ parts: LongRow?
+        _ meetings: mf_row, _ kind: mf_visit, _ p: UnsafePointer<Float>, t: UnsafeMutablePointer<Float>,
+        _ parts: LongRow?
     ) -> Double {
         let q = vectors.floats + 2 * stride
         if let parts { return parts.visit(meetings, kind, p, t: t, q: q) }

@@ -79,7 +79,8 @@ final class Workspace {
         }
         (task.output + row * rank).update(from: solution.floats, count: rank)
         // Held-out pairs are not numbers to come near to with the implicit loss, but items to rank.
-        if configuration.implicit == nil, let holdout = task.holdout, case let range = holdout.range(of: row), !range.isEmpty {
+        guard configuration.implicit == nil else { return true }
+        if let holdout = task.holdout, case let range = holdout.range(of: row), !range.isEmpty {
             task.results[row].holdoutSquaredError = squaredError(decode(range, of: holdout, asSolved: true))
         }
         return true

@@ -95,11 +95,12 @@ extension JobConfiguration {
         guard let implicit else { return }
         try require(
             implicit.unseenConfidence >= 0 && implicit.unseenConfidence.isFinite,
-            "the confidence of unseen pairs is \(implicit.unseenConfidence)", "unseen-confidence", "give a number of 0 or more")
+            "the confidence of unseen pairs is \(implicit.unseenConfidence)", "unseen-confidence",
+            "give a number of 0 or more")
         try require(!center, "the implicit loss has no mean to subtract", "center", "leave it out")
         try require(
-            patience == nil, "early stopping goes by the held-out RMSE, which the implicit loss does not have", "patience",
-            "leave it out; --tolerance ends a job that no longer gets on")
+            patience == nil, "early stopping goes by the held-out RMSE, which the implicit loss does not have",
+            "patience", "leave it out; --tolerance ends a job that no longer gets on")
     }
 
     /// Checks that the implicit loss can take ratings between `minimum` and `maximum`.
@@ -111,8 +112,8 @@ extension JobConfiguration {
         guard greatest.isFinite, Double(least) >= implicit.unseenConfidence else {
             throw Failure(
                 .usage,
-                "the ratings, \(minimum) to \(maximum), would have confidences of \(least) to \(greatest), which must be "
-                    + "finite and not below that of unseen pairs, \(implicit.unseenConfidence)",
+                "the ratings, \(minimum) to \(maximum), would have confidences of \(least) to \(greatest), which must "
+                    + "be finite and not below that of unseen pairs, \(implicit.unseenConfidence)",
                 at: "--confidence \(implicit.confidence.rawValue)",
                 remedy: "choose another --confidence, or a lower --unseen-confidence")
         }

@@ -2,9 +2,9 @@
 //
 //     objective = sum over ratings (r - u.v)^2  +  sum over users lambda_i |u_i|^2  +  sum over items lambda_j |v_j|^2
 //
-// where the implicit loss has a sum over all pairs in the first one's place. After each half-step the workers know it and the penalty of the rows they solved; the other side's
-// penalty is that of the half-step before or, where its factors were extrapolated, of those. Parts are added in block
-// order, in double.
+// where the implicit loss has a sum over all pairs in the first one's place. After each half-step the workers know it
+// and the penalty of the rows they solved; the other side's penalty is that of the half-step before or, where its
+// factors were extrapolated, of those. Parts are added in block order, in double.
 
 import LeastSquares
 import Ratings
@@ -49,7 +49,8 @@ public struct Objective: Sendable, Hashable {
     /// The penalty of the initial factors of `side`, whose rows have their ratings between consecutive `offsets`.
     /// - Parameter others: rows of the other side.
     public static func initialPenalty(
-        _ initial: InitialFactors, side: Side, offsets: UnsafeBufferPointer<Int64>, others: Int, solver: SolverConfiguration
+        _ initial: InitialFactors, side: Side, offsets: UnsafeBufferPointer<Int64>, others: Int,
+        solver: SolverConfiguration
     ) -> Double {
         var penalty = 0.0
         for row in 0..<(offsets.count - 1) {

@@ -4,8 +4,8 @@
 public struct SweepRecord: Sendable, Hashable, Codable {
     /// 1 for the first.
     public var sweep: Int
-    /// The regularized sum of squared errors over the training ratings, or the regularized implicit loss over all pairs,
-    /// after the item half-step.
+    /// The regularized sum of squared errors over the training ratings, or the regularized implicit loss over all
+    /// pairs, after the item half-step.
     public var objective: Double
     /// RMSE of the training ratings; nil when the loss is implicit.
     public var trainRMSE: Double?

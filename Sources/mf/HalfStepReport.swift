@@ -18,7 +18,8 @@ struct HalfStepReport: Encodable {
 
         var line: String {
             column(userSeconds, 9, digits: 3) + column(itemSeconds, 9, digits: 3) + column(seconds, 9, digits: 3)
-                + (trainRMSE.map { column($0, 12, digits: 5) } ?? "           -") + (validationRMSE.map { column($0, 12, digits: 5) } ?? "")
+                + (trainRMSE.map { column($0, 12, digits: 5) } ?? "           -")
+                + (validationRMSE.map { column($0, 12, digits: 5) } ?? "")
         }
 
         enum CodingKeys: String, CodingKey {

@@ -133,7 +133,7 @@ struct TrainReport: Encodable {
         for sweep in sweeps {
             table.add([
                 "\(sweep.sweep)", decimal(sweep.seconds), String(format: "%.1f", sweep.objective),
-                sweep.trainRMSE.map { String(format: "%.4f", $0) } ?? "-", sweep.validationRMSE.map { String(format: "%.4f", $0) } ?? "-",
+                column(ofRMSE: sweep.trainRMSE), column(ofRMSE: sweep.validationRMSE),
             ])
         }
         lines += table.lines + [""]

@@ -57,7 +57,8 @@ import Training
         func factors(workers: Int, threads: Int, crashes: Int = 0) throws -> UInt64? {
             try SimulatedCluster.run(
                 .init(
-                    configuration: configuration, data: data, seed: 19, workers: workers, threads: threads, crashes: crashes)
+                    configuration: configuration, data: data, seed: 19, workers: workers, threads: threads,
+                    crashes: crashes)
             ).outcome.factorChecksum
         }
         let alone = try factors(workers: 1, threads: 1)

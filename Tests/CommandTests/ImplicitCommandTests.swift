@@ -40,7 +40,8 @@ import Testing
     @Test(arguments: [
         ["--loss", "implicit", "--confidence", "linear:-3"], ["--loss", "implicit", "--confidence", "lin"],
         ["--loss", "implicit", "--unseen-confidence", "-1"], ["--confidence", "value"], ["--unseen-confidence", "0"],
-        ["--loss", "implicit", "--patience", "2"], ["--loss", "implicit", "--center"], ["--regularization-scaling", "power:3"],
+        ["--loss", "implicit", "--patience", "2"], ["--loss", "implicit", "--center"],
+        ["--regularization-scaling", "power:3"],
         ["--loss", "implicit", "--confidence", "value", "--unseen-confidence", "1"], ["--loss", "hinge"],
     ])
     func optionsThatCannotBeAreUsageErrors(options: [String]) async throws {

@@ -27,7 +27,8 @@ import Testing
             let left = rating.1 - zip(rating.0, x).reduce(0) { $0 + $1.0 * $1.1 }
             return total + left * left
         }
-        return error + configuration.regularization(ofRowWith: values.count, others: fixed.rowCount) * x.reduce(0) { $0 + $1 * $1 }
+        let ridge = configuration.regularization(ofRowWith: values.count, others: fixed.rowCount)
+        return error + ridge * x.reduce(0) { $0 + $1 * $1 }
     }
 
     @Test("each step lowers every row's objective, and the errors reported are the true ones",

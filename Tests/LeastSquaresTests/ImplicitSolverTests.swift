@@ -1,11 +1,13 @@
-// Why: rows of the implicit loss are compared with the double-precision reference, which forms their systems by visiting
-// every row of the fixed side, at every level and shape.
+// Why: rows of the implicit loss are compared with the double-precision reference, which forms their systems by
+// visiting every row of the fixed side, at every level and shape.
 //
-// The bound is that of ExactSolverTests, with the sums over the whole fixed side in place of those over the row's ratings:
+// The bound is that of ExactSolverTests, with the sums over the whole fixed side in place of those over the row's
+// ratings:
 //
 //     |b - A x| <= (n + N + 4 d + 8) u (S |x| + sqrt(S) sqrt(sum c))
 //
-// where S = sum c |f|^2 + c0 sum over all N rows |f|^2 + d lambda bounds the norm of A, and sqrt(S) sqrt(sum c) that of b.
+// where S = sum c |f|^2 + c0 sum over all N rows |f|^2 + d lambda bounds the norm of A, and sqrt(S) sqrt(sum c) that
+// of b.
 
 import Foundation
 import LeastSquares
@@ -17,7 +19,8 @@ import Testing
     static let ranks = [1, 3, 8, 15, 16, 17, 33, 64, 100, 128]
     static let counts = [0, 1, 2, 7, 8, 63, 64, 65, 500]
     static let losses = [
-        ImplicitLoss(confidence: .linear(alpha: 4)), ImplicitLoss(confidence: .log(alpha: 2, epsilon: 0.1), unseenConfidence: 0.1),
+        ImplicitLoss(confidence: .linear(alpha: 4)),
+        ImplicitLoss(confidence: .log(alpha: 2, epsilon: 0.1), unseenConfidence: 0.1),
         ImplicitLoss(confidence: .value, unseenConfidence: 0),
     ]
 
@@ -34,7 +37,8 @@ import Testing
     static func rows(_ counts: [Int], columnCount: Int, using generator: inout SeededGenerator) -> CompressedRows {
         CompressedRows(
             counts.map { count in
-                (0..<columnCount).shuffled(using: &generator).prefix(count).sorted().map { ($0, generator.normal().magnitude) }
+                let columns = (0..<columnCount).shuffled(using: &generator).prefix(count).sorted()
+                return columns.map { ($0, generator.normal().magnitude) }
             }, columnCount: columnCount)
     }
 
@@ -80,7 +84,8 @@ import Testing
         var generator = SeededGenerator(seed: UInt64(rank))
         let fixed = try FactorMatrix.random(rowCount: 600, rank: rank, using: &generator)
         let ratings = Self.rows(Self.counts, columnCount: 600, using: &generator)
-        for ((loss, scaling), precision) in product(Array(zip(Self.losses, RegularizationScaling.samples)), Precision.allCases) {
+        let kinds = zip(Self.losses, RegularizationScaling.samples)
+        for ((loss, scaling), precision) in product(kinds, Precision.allCases) {
             let configuration = Self.configuration(rank: rank, loss, scaling: scaling, precision: precision)
             let (factors, sums) = try solve(ratings, fixed: fixed, configuration: configuration, level: level)
             try Self.expectSolves(factors, ratings, fixed, configuration, "seed \(rank), \(loss), \(precision)")
@@ -136,13 +141,16 @@ import Testing
                 let expected = Reference.implicitLoss(loss, of: ratings, rows: solved, fixed: met)
                 let objective = expected + Reference.penalty(of: ratings, rows: solved, configuration: configuration)
                 #expect(objective <= previous * (1 + 1e-5), "step \(steps), \(solver), \(precision), seed \(rank)")
-                #expect(abs(sums.squaredError - expected) <= 1e-4 * (expected + 1), "step \(steps), \(solver), \(precision)")
+                #expect(
+                    abs(sums.squaredError - expected) <= 1e-4 * (expected + 1),
+                    "step \(steps), \(solver), \(precision)")
                 previous = objective
             }
         }
     }
 
-    @Test("many steps reach the exact solution, with the preconditioner and without", arguments: KernelLevel.available, ranks)
+    @Test("many steps reach the exact solution, with the preconditioner and without",
+        arguments: KernelLevel.available, ranks)
     func converges(level: KernelLevel, rank: Int) throws {
         var generator = SeededGenerator(seed: UInt64(rank))
         let fixed = try FactorMatrix.random(rowCount: 600, rank: rank, scale: 0.3, using: &generator)
@@ -157,7 +165,9 @@ import Testing
                     Reference.solution(ofRow: row, of: ratings, fixed: met, configuration: configuration))
                 let distance = ExactSolverTests.norm(
                     zip(exact, factors[row * rank..<(row + 1) * rank]).map { $0 - Double($1) })
-                #expect(distance <= 1e-3 * ExactSolverTests.norm(exact), "row \(row), \(solver), \(precision), seed \(rank)")
+                #expect(
+                    distance <= 1e-3 * ExactSolverTests.norm(exact),
+                    "row \(row), \(solver), \(precision), seed \(rank)")
             }
         }
     }
@@ -183,7 +193,8 @@ import Testing
     @Test("the method of a row depends on its pairs and the rank alone")
     func methods() {
         func method(_ solver: SolverKind, rank: Int = 64, count: Int, unseen: Double = 1) -> RowMethod {
-            Self.configuration(rank: rank, ImplicitLoss(unseenConfidence: unseen), solver: solver).method(ratingCount: count)
+            Self.configuration(rank: rank, ImplicitLoss(unseenConfidence: unseen), solver: solver)
+                .method(ratingCount: count)
         }
         #expect(method(.exact, count: 0) == .none)
         #expect(method(.exact, count: 1) == .primal)
@@ -215,8 +226,8 @@ import Testing
         }
         #expect(Confidence(rawValue: "linear:40") == .linear(alpha: 40))
         for text in [
-            "", "linear", "linear:", "linear:-1", "linear:nan", "linear:inf", "linear:1:2", "log:1", "log:1:0", "log:1:-1",
-            "value:1", "values", "log:1:2:3", "linear:1x",
+            "", "linear", "linear:", "linear:-1", "linear:nan", "linear:inf", "linear:1:2", "log:1", "log:1:0",
+            "log:1:-1", "value:1", "values", "log:1:2:3", "linear:1x",
         ] { #expect(Confidence(rawValue: text) == nil, "\(text)") }
     }
 

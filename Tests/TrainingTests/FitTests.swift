@@ -94,7 +94,8 @@ import Training
             }
         }
         for item in 0..<matrix.itemCount {
-            penalty += solver.regularization(ofRowWith: matrix.byItem.range(of: item).count, others: matrix.userCount) * dot(v[item], v[item])
+            let count = matrix.byItem.range(of: item).count
+            penalty += solver.regularization(ofRowWith: count, others: matrix.userCount) * dot(v[item], v[item])
         }
         let reported = try #require(objectives.last)
         // The workers' errors are those of factors in bfloat16: each product off by up to 2^-8 of itself,

@@ -1,5 +1,5 @@
-// Why: whether whole jobs of the implicit loss compute what Hu, Koren & Volinsky's equations say, against alternating least
-// squares as one would write it on a blackboard: dense, in double precision, every pair visited.
+// Why: whether whole jobs of the implicit loss compute what Hu, Koren & Volinsky's equations say, against alternating
+// least squares as one would write it on a blackboard: dense, in double precision, every pair visited.
 
 import ArrayFiles
 import Cluster
@@ -24,7 +24,9 @@ import Training
             precision: precision, sweeps: sweeps, tolerance: 0, seed: 5)
     }
 
-    private func train(_ configuration: JobConfiguration) throws -> (users: [[Double]], items: [[Double]], objectives: [Objective]) {
+    private func train(
+        _ configuration: JobConfiguration
+    ) throws -> (users: [[Double]], items: [[Double]], objectives: [Objective]) {
         let data = JobData(ratings: Self.matrix, holdout: Self.holdout, rank: configuration.rank)
         let result = try SimulatedCluster.run(.init(configuration: configuration, data: data, seed: 1, workers: 2))
         guard case .done(let factors, _, _, _) = result.outcome else { throw NotDone() }
@@ -96,8 +98,8 @@ import Training
         return (0..<d).map { system[$0][d] / system[$0][$0] }
     }
 
-    /// Without unseen pairs only lambda keeps the systems of short rows from being singular: it needs to be larger then, for
-    /// single precision to agree so closely.
+    /// Without unseen pairs only lambda keeps the systems of short rows from being singular: it needs to be larger
+    /// then, for single precision to agree so closely.
     @Test(arguments: [(RegularizationScaling.none, 1.0), (.count, 1), (.power(0.5), 0.1), (.count, 0)])
     func jobsDoWhatDenseAlternatingLeastSquaresDoes(scaling: RegularizationScaling, unseen: Double) throws {
         let configuration = Self.configuration(scaling: scaling, unseen: unseen)
@@ -144,7 +146,8 @@ import Training
             for (item, y) in v.enumerated() { #expect(abs(dot(users[user], items[item]) - dot(x, y)) < 1e-4) }
         }
         // It has learnt something: stored pairs stand out.
-        #expect(expected.last! < 0.9 * objective(dense, u.map { $0.map { _ in 0 } }, v.map { $0.map { _ in 0 } }, lambda))
+        func zeros(_ rows: [[Double]]) -> [[Double]] { rows.map { $0.map { _ in 0 } } }
+        #expect(expected.last! < 0.9 * objective(dense, zeros(u), zeros(v), lambda))
     }
 
     @Test(arguments: SolverKind.allCases, Precision.allCases)
@@ -189,7 +192,8 @@ import Training
         }
         let explicit = String(decoding: try JSONEncoder().encode(JobConfiguration()), as: UTF8.self)
         #expect(!explicit.contains("implicit") && explicit.contains(#""regularization_scaling":"count""#))
-        let implicit = String(decoding: try JSONEncoder().encode(Self.configuration(scaling: .power(0.25))), as: UTF8.self)
+        let implicit = String(
+            decoding: try JSONEncoder().encode(Self.configuration(scaling: .power(0.25))), as: UTF8.self)
         #expect(implicit.contains(#""confidence":"linear:2.0""#) && implicit.contains(#""unseen_confidence":1"#))
         #expect(implicit.contains(#""regularization_scaling":"power:0.25""#))
         let bad = explicit.replacing(#""count""#, with: #""power:7""#)

@@ -73,9 +73,8 @@ struct mf_kernels {
     /// aligned; factors.h has their layout.
     void (*round_factors)(const float *from, size_t count, size_t stride, uint32_t *words);
 
-    /// matrix += F'F, with weights F'W F, and right += F'values, F being the factors that `row` meets; sums are in single
-    /// precision. A negative weight makes the matrix NaN.
-    /// `panel` is room for MF_PANEL_ROWS * D floats.
+    /// matrix += F'F, with weights F'W F, and right += F'values, F being the factors that `row` meets; sums are in
+    /// single precision. A negative weight makes the matrix NaN. `panel` is room for MF_PANEL_ROWS * D floats.
     void (*add_normal_equations)(const struct mf_row *row, float *panel, float *matrix, float *right);
 
     /// matrix = F F', one row a rating: `matrix_stride` is the row's count rounded up to a multiple of MF_LANES, and
@@ -103,8 +102,8 @@ struct mf_kernels {
     // The parts of the same, for a row that is visited in segments by several threads: t and the square of a visit are
     // the segments' one after another, q is the sum of theirs.
 
-    /// Visits all ratings; returns the sum of the squares of t, each times its weight if there are any. q is not written
-    /// for an image.
+    /// Visits all ratings; returns the sum of the squares of t, each times its weight if there are any. q is not
+    /// written for an image.
     double (*visit_ratings)(const struct mf_row *row, enum mf_visit kind, const float *p, float *t, float *q);
     /// After the visit for the residual: sets g, z and p. Returns g.z, which is 0 at the solution.
     float (*begin_descent)(size_t stride, float ridge, struct mf_descent *at);
@@ -119,8 +118,8 @@ struct mf_kernels {
     /// The sum over the ratings of (value - f . x)^2: dot products in single precision, their errors in double.
     double (*squared_error)(const struct mf_row *row, const float *x);
 
-    /// The sum over the ratings of a row with weights of c (1 - s)^2 - (c - w) s^2, with c of `values` and s of `scores`,
-    /// of any alignment; in double precision.
+    /// The sum over the ratings of a row with weights of c (1 - s)^2 - (c - w) s^2, with c of `values` and s of
+    /// `scores`, of any alignment; in double precision.
     double (*weighted_loss)(const struct mf_row *row, const float *scores);
 
     /// y = M x, for a symmetric matrix of D x D that is whole.
