@@ -30,7 +30,7 @@ public struct JobDescription: Sendable, Hashable {
     }
 
     public var rank: Int { solver.rank }
-    public var initialFactors: InitialFactors { InitialFactors(seed: seed, rank: rank) }
+    public var initialFactors: InitialFactors { InitialFactors(seed: seed, rank: rank, hasBiases: solver.hasBiases) }
 
     /// What a worker needs beside ratings, as far as this tells.
     public func memoryNeed(threads: Int) -> MemoryNeed {
@@ -39,7 +39,7 @@ public struct JobDescription: Sendable, Hashable {
 
     /// Bytes of the factors of block `block` of `side`.
     public func factorByteCount(_ side: Side, _ block: Int) -> Int {
-        plan[side].rows(block).count * rank * MemoryLayout<Float>.size
+        plan[side].rows(block).count * solver.width * MemoryLayout<Float>.size
     }
 }
 
@@ -82,6 +82,8 @@ extension SolverConfiguration {
         writer.text(precision.rawValue)
         writer.integer(UInt32(conjugateGradientSteps))
         writer.number(intercept)
+        writer.text(hasBiases ? "biases" : "no-biases")
+        if let biasRegularization { writer.number(biasRegularization) }
         writer.text(implicit == nil ? "explicit" : "implicit")
         if let implicit {
             writer.text(implicit.confidence.rawValue)
@@ -98,6 +100,11 @@ extension SolverConfiguration {
                 UInt32.self, in: 1...JobConfiguration.maximumConjugateGradientSteps),
             intercept: try reader.float())
         switch try reader.text() {
+        case "no-biases": break
+        case "biases": biasRegularization = try reader.double()
+        default: throw WireError("whether there are biases is unknown")
+        }
+        switch try reader.text() {
         case "explicit": break
         case "implicit":
             implicit = ImplicitLoss(
@@ -105,7 +112,9 @@ extension SolverConfiguration {
         default: throw WireError("the loss is unknown")
         }
         guard regularization.isFinite, regularization >= 0, intercept.isFinite,
-            implicit.map({ $0.unseenConfidence.isFinite && $0.unseenConfidence >= 0 && intercept == 0 }) ?? true
+            implicit.map({ $0.unseenConfidence.isFinite && $0.unseenConfidence >= 0 && intercept == 0 }) ?? true,
+            biasRegularization.map({ $0 == regularization || ($0 > 0 && $0.isFinite && regularization > 0) }) ?? true,
+            biasRegularization == nil || implicit == nil
         else { throw WireError("the regularization, the intercept or a confidence is not a number that can be") }
     }
 }

@@ -149,10 +149,7 @@ struct JobFactors {
         let (offsets, floats) = (data.rows(.item).offsets, factors.floats)
         var penalty = 0.0
         for (index, row) in data.plan.item.rows(block).enumerated() {
-            var squares = 0.0
-            for element in floats[index * solver.rank..<(index + 1) * solver.rank] {
-                squares += Double(element) * Double(element)
-            }
+            let squares = solver.squaredNorm(of: floats.baseAddress! + index * solver.width)
             let count = Int(offsets[row + 1] - offsets[row])
             penalty += solver.regularization(ofRowWith: count, others: data.rows(.item).columnCount) * squares
         }

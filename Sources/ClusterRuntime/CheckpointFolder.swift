@@ -177,16 +177,16 @@ public final class CheckpointFolder: Sendable {
         _ role: Checkpoint.Factors.Role, _ version: Int, _ description: CheckpointDescription, _ folder: String
     ) throws(Failure) -> Checkpoint.Factors {
         let (path, plan) = (folder + "/" + fileName(role), description.record.plan[role.side])
-        let rank = description.record.configuration.rank
+        let width = description.record.configuration.width
         let array = try ArrayView<Float>(mapping: path, dimensions: 2)
-        guard array.shape == [plan.rowCount, rank] else {
-            throw Failure(.badData, "has the shape \(array.shape), not \([plan.rowCount, rank])", at: path)
+        guard array.shape == [plan.rowCount, width] else {
+            throw Failure(.badData, "has the shape \(array.shape), not \([plan.rowCount, width])", at: path)
         }
         // Copies, which no one can change any more, are what is checked.
         let payloads = (0..<plan.count).map { block in
             let rows = plan.rows(block)
             let bytes = UnsafeRawBufferPointer(
-                UnsafeBufferPointer(rebasing: array.elements[rows.lowerBound * rank..<rows.upperBound * rank]))
+                UnsafeBufferPointer(rebasing: array.elements[rows.lowerBound * width..<rows.upperBound * width]))
             return Payload(byteCount: bytes.count) { $0.copyMemory(from: bytes) }
         }
         let factors = Checkpoint.Factors(role: role, version: version, payloads: payloads)
@@ -220,7 +220,7 @@ public final class CheckpointFolder: Sendable {
             {
                 (file.checksum, file.sharing) = (old.checksum, old.sharing + 1)
             } else {
-                let shape = [checkpoint.record.plan[factors.role.side].rowCount, checkpoint.record.configuration.rank]
+                let shape = [checkpoint.record.plan[factors.role.side].rowCount, checkpoint.record.configuration.width]
                 try ArrayWriter.archive(factors.payloads.lazy.map(\.floats), shape: shape, to: replacement.path(name))
                 file.checksum = factors.checksum
             }

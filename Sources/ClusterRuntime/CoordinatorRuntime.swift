@@ -119,7 +119,7 @@ public final class CoordinatorRuntime {
         }
         let data =
             record.map { JobData(ratings: store.ratings, holdout: store.holdout, plan: $0.plan) }
-            ?? JobData(ratings: store.ratings, holdout: store.holdout, rank: configuration.rank)
+            ?? JobData(ratings: store.ratings, holdout: store.holdout, rank: configuration.width)
         guard max(data.plan.user.count, data.plan.item.count) <= Limits.blockCount else {
             throw Failure(
                 .badData, "the job has more than \(Limits.blockCount) blocks of users or items", remedy: "lower --rank")

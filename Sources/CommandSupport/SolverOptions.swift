@@ -50,6 +50,16 @@ public struct SolverOptions: ParsableArguments {
             valueName: "c0"))
     public var unseenConfidence: Double?
 
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Fit a bias for each user and each item. (default: unless the loss is implicit)")
+    public var biases: Bool?
+
+    @Option(
+        help: ArgumentHelp(
+            "Lambda of the biases, scaled as that of the factors is. (default: --regularization)", valueName: "lambda"))
+    public var biasRegularization: Double?
+
     @Option(help: "How a row is solved; auto chooses for each row the faster of the others.")
     public var solver = JobConfiguration().solver
 
@@ -85,6 +95,11 @@ public struct SolverOptions: ParsableArguments {
                 unseenConfidence: unseenConfidence ?? standard.unseenConfidence)
             (configuration.center, configuration.extrapolate) = (false, false)
         }
+        let hasBiases = biases ?? (loss == .explicit)
+        guard hasBiases || biasRegularization == nil else {
+            throw Failure(.usage, "there are no biases", at: "--bias-regularization", remedy: "give --biases too")
+        }
+        configuration.biasRegularization = hasBiases ? biasRegularization ?? regularization : nil
         configuration.rank = rank
         configuration.regularization = regularization
         configuration.regularizationScaling = regularizationScaling

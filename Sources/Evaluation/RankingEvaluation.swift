@@ -168,6 +168,10 @@ private final class RankingWorker {
             task.products.write(of: users, count: rows.count, to: scores.baseAddress!)
             for (index, row) in rows.enumerated() {
                 let scores = UnsafeMutableBufferPointer(rebasing: scores[index * itemCount..<(index + 1) * itemCount])
+                // The intercept and the user's bias do not change the order.
+                if let biases = task.model.itemBiases?.elements {
+                    for item in 0..<itemCount { scores[item] += biases[item] }
+                }
                 add(row, scores, &sums)
             }
         }

@@ -33,7 +33,7 @@ public struct FactorProducts: Sendable {
                 var tile = mf_row(
                     factors: items.start + first * items.stride, words: nil, stride: items.stride,
                     columns: columns.baseAddress!, values: nil,
-                    count: min(tileRowCount, items.rowCount - first), weights: nil)
+                    count: min(tileRowCount, items.rowCount - first), weights: nil, constant: 0, constant_column: 0)
                 for user in 0..<count {
                     _ = visit(&tile, mf_visit_image, users.row(user), output + user * items.rowCount + first, nil)
                 }

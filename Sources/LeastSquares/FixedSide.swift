@@ -47,7 +47,7 @@ final class FixedSide: @unchecked Sendable {
     /// Takes what it needs of `factors`, with `threads` threads; again whenever they have changed.
     /// - Throws: a ``Failure`` of kind `system` when there is no memory for them in bfloat16.
     func set(_ factors: FactorMatrix, threads: Int, parts: LongRow) throws(Failure) {
-        precondition(factors.rank == configuration.rank)
+        precondition(factors.rank == configuration.rank && factors.hasBiases == configuration.hasBiases)
         self.factors = factors
         if configuration.precision == .bf16 { try round(factors, threads: threads) }
         sumWhole(of: factors, parts)
@@ -64,18 +64,19 @@ final class FixedSide: @unchecked Sendable {
         let words = asSolved ? nil : words.map { UnsafePointer($0.start.assumingMemoryBound(to: UInt32.self)) }
         return mf_row(
             factors: factors!.start, words: words, stride: stride, columns: columns, values: values, count: count,
-            weights: nil)
+            weights: nil, constant: configuration.biasFactor, constant_column: configuration.rank)
     }
 
-    /// The factors of row `row` as they are met, `rank` of them.
+    /// The factors of row `row` as they are met, and the constant that a bias meets: `width` of them.
     func factors(ofRow row: Int) -> [Double] {
-        guard let words else { return (0..<configuration.rank).map { Double(factors!.row(row)[$0]) } }
+        let constant = configuration.hasBiases ? [Double(configuration.biasFactor)] : []
+        guard let words else { return (0..<configuration.rank).map { Double(factors!.row(row)[$0]) } + constant }
         let start = words.start.assumingMemoryBound(to: UInt32.self) + row * wordStride
         return (0..<configuration.rank).map { index in
             let (group, within) = index.quotientAndRemainder(dividingBy: 2 * MF_LANES)
             let word = start[group * MF_LANES + within % MF_LANES]
             return Double(Float(bitPattern: within < MF_LANES ? word << 16 : word & 0xFFFF_0000))
-        }
+        } + constant
     }
 
     /// With the implicit loss c0 times the Gram matrix of all factors as they are met, D x D, symmetric, whole; nil
@@ -89,7 +90,7 @@ final class FixedSide: @unchecked Sendable {
         }
     }
 
-    /// The preconditioner, D x D; nil when there is none.
+    /// The preconditioner, of a row's unknowns; nil when there is none.
     var preconditioner: UnsafePointer<Float>? { hasInverse ? UnsafePointer(inverse.floats) : nil }
 
     /// Words of a row in bfloat16: two factors each, in groups of 32 factors.
@@ -120,21 +121,15 @@ final class FixedSide: @unchecked Sendable {
             let t = (Double(sample) + 0.5) / Double(count)
             return UInt32(Double(factors.rowCount) * t * t * t)
         }
-        var values = Scratch(count: count), panel = Scratch(count: MF_PANEL_ROWS * stride)
-        var matrix = Scratch(count: stride * stride), right = Scratch(count: stride)
+        var values = Scratch(count: count)
         values.clear()
-        matrix.clear()
-        right.clear()
-        panel.clear()
-        inverse.reserve(stride * stride)
-        let table = kernels.table.pointee
+        var equations = RowEquations(configuration: configuration, kernels: kernels, stride: stride)
         columns.withUnsafeBufferPointer { columns in
-            var meetings = meetings(columns: columns.baseAddress!, values: values.floats, count: count)
-            table.add_normal_equations(&meetings, panel.floats, matrix.floats, right.floats)
+            equations.set(meetings(columns: columns.baseAddress!, values: values.floats, count: count), plus: nil, nil)
         }
         let ridge = configuration.regularization(ofRowWith: count, others: factors.rowCount)
         // Where that fails, rows do with conjugate gradients as they are.
-        hasInverse = table.invert(matrix.floats, stride, rank, Float(ridge), inverse.floats) < 0
+        hasInverse = equations.invert(ridge: Float(ridge), into: &inverse)
     }
 
     private func sumWhole(of factors: FactorMatrix, _ parts: LongRow) {

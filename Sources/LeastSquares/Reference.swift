@@ -4,6 +4,7 @@
 //
 //     A = sum f f' + lambda I     b = sum r f     x = A^-1 b       f: the factors that the row's ratings meet
 //
+// With biases every f ends in a 1, the fixed side's biases are taken from r, and the last lambda is that of the biases.
 // With the implicit loss sum (c - c0) f f' + c0 sum over the whole fixed side f f' and sum c f take the places of the
 // sums.
 
@@ -67,7 +68,8 @@ public enum Reference {
         }
     }
 
-    /// The factors that the ratings of row `row` of `ratings` meet, and their values less `intercept`.
+    /// The factors that the ratings of row `row` of `ratings` meet, with a 1 after them if there are biases, and their
+    /// values less `intercept` and the biases of the fixed side.
     public static func meetings(
         ofRow row: Int, of ratings: CompressedRows, fixed: FactorMatrix, intercept: Float
     ) -> (factors: [[Double]], values: [Double]) {
@@ -76,17 +78,19 @@ public enum Reference {
             if let start = buffer.baseAddress { ratings.values.decode(range, minus: intercept, to: start) }
             count = range.count
         }
-        let factors = range.map { index in
-            UnsafeBufferPointer(start: fixed.row(Int(ratings.columns[index])), count: fixed.rank).map(Double.init)
+        let factors = range.map { index -> [Double] in
+            let stored = UnsafeBufferPointer(start: fixed.row(Int(ratings.columns[index])), count: fixed.rank)
+            return stored.map(Double.init) + (fixed.hasBiases ? [1] : [])
         }
-        return (factors, values.map(Double.init))
+        let biases = range.map { index in fixed.biases.map { $0[Int(ratings.columns[index])] } ?? 0 }
+        return (factors, zip(values, biases).map { Double($0) - Double($1) })
     }
 
-    /// The exact solution of row `row` of `ratings`; zeros when it has no ratings, nil when its system is singular.
+    /// The exact solution of row `row` of `ratings`, and after it the bias if there is one; zeros when it has no ratings, nil when its system is singular.
     public static func solution(
         ofRow row: Int, of ratings: CompressedRows, fixed: FactorMatrix, configuration: SolverConfiguration
     ) -> [Double]? {
-        if ratings.range(of: row).isEmpty { return Array(repeating: 0, count: configuration.rank) }
+        if ratings.range(of: row).isEmpty { return Array(repeating: 0, count: configuration.width) }
         return equations(ofRow: row, of: ratings, fixed: fixed, configuration: configuration).solution()
     }
 
@@ -97,7 +101,10 @@ public enum Reference {
         let (factors, values) = meetings(ofRow: row, of: ratings, fixed: fixed, intercept: configuration.intercept)
         let ridge = configuration.regularization(ofRowWith: values.count, others: fixed.rowCount)
         guard let implicit = configuration.implicit else {
-            return NormalEquations(factors: factors, values: values, rank: configuration.rank, ridge: ridge)
+            var equations = NormalEquations(factors: factors, values: values, rank: configuration.width, ridge: ridge)
+            let biasRidge = configuration.biasRidge(ofRowWith: values.count, others: fixed.rowCount)
+            if configuration.hasBiases { equations.matrix[equations.matrix.count - 1] += biasRidge - ridge }
+            return equations
         }
         let all = (0..<fixed.rowCount).map { row in (0..<fixed.rank).map { Double(fixed.row(row)[$0]) } }
         let whole = NormalEquations(
@@ -137,21 +144,24 @@ public enum Reference {
         for row in 0..<ratings.rowCount {
             let (factors, values) = meetings(ofRow: row, of: ratings, fixed: fixed, intercept: intercept)
             for (factor, value) in zip(factors, values) {
-                let prediction = (0..<rows.rank).reduce(0.0) { $0 + Double(rows.row(row)[$1]) * factor[$1] }
+                let bias = rows.biases.map { Double($0[row]) } ?? 0
+                let prediction = (0..<rows.rank).reduce(bias) { $0 + Double(rows.row(row)[$1]) * factor[$1] }
                 total += (value - prediction) * (value - prediction)
             }
         }
         return total
     }
 
-    /// The sum of lambda_i |x_i|^2 over one side.
+    /// The sum of lambda_i |x_i|^2 over one side, and of lambda'_i b_i^2 if there are biases.
     public static func penalty(
         of ratings: CompressedRows, rows: FactorMatrix, configuration: SolverConfiguration
     ) -> Double {
         (0..<ratings.rowCount).reduce(0.0) { total, row in
             let square = (0..<rows.rank).reduce(0.0) { $0 + Double(rows.row(row)[$1]) * Double(rows.row(row)[$1]) }
-            return total + configuration.regularization(
-                ofRowWith: ratings.range(of: row).count, others: ratings.columnCount) * square
+            let bias = rows.biases.map { Double($0[row]) } ?? 0
+            let (count, others) = (ratings.range(of: row).count, ratings.columnCount)
+            return total + configuration.regularization(ofRowWith: count, others: others) * square
+                + configuration.biasRidge(ofRowWith: count, others: others) * bias * bias
         }
     }
 
@@ -163,5 +173,15 @@ public enum Reference {
             ?? squaredError(of: ratings.byUser, rows: users, fixed: items, intercept: configuration.intercept))
             + penalty(of: ratings.byUser, rows: users, configuration: configuration)
             + penalty(of: ratings.byItem, rows: items, configuration: configuration)
+    }
+}
+
+extension SolverConfiguration {
+    /// The regularization of the bias of a row with `count` ratings; 0 without biases.
+    fileprivate func biasRidge(ofRowWith count: Int, others: Int) -> Double {
+        guard let biasRegularization else { return 0 }
+        var configuration = self
+        configuration.regularization = biasRegularization
+        return configuration.regularization(ofRowWith: count, others: others)
     }
 }

@@ -69,11 +69,13 @@ public struct SolverConfiguration: Sendable, Hashable, Codable {
     public var intercept: Float
     /// The loss over all pairs; nil for the squared error of the ratings. The intercept is then 0.
     public var implicit: ImplicitLoss?
+    /// Lambda of the biases, above 0 or equal to `regularization`; nil for none. Not with the implicit loss. See Biases.swift.
+    public var biasRegularization: Double?
 
     public init(
         rank: Int, regularization: Double, scaling: RegularizationScaling, solver: SolverKind,
         precision: Precision = .fp32, conjugateGradientSteps: Int = 3, intercept: Float,
-        implicit: ImplicitLoss? = nil
+        implicit: ImplicitLoss? = nil, biasRegularization: Double? = nil
     ) {
         self.rank = rank
         self.regularization = regularization
@@ -83,6 +85,7 @@ public struct SolverConfiguration: Sendable, Hashable, Codable {
         self.conjugateGradientSteps = conjugateGradientSteps
         self.intercept = intercept
         self.implicit = implicit
+        self.biasRegularization = biasRegularization
     }
 
     /// The regularization of a row with `count` ratings.

@@ -2,7 +2,7 @@
 // machine, whoever makes which rows. Each element is a function of (seed, side, row, column) and of nothing else:
 // a counter-based generator, in integer arithmetic and one exact conversion.
 //
-// Users start uniformly distributed with variance 1/d; items start at zero, for the opening half-step computes them
+// Biases start at zero. Users start uniformly distributed with variance 1/d; items start at zero, for the opening half-step computes them
 // from the users.
 
 import LeastSquares
@@ -12,11 +12,13 @@ import Ratings
 public struct InitialFactors: Sendable, Hashable {
     public let seed: UInt64
     public let rank: Int
+    public let hasBiases: Bool
     private let halfWidth: Float
 
-    public init(seed: UInt64, rank: Int) {
+    public init(seed: UInt64, rank: Int, hasBiases: Bool = false) {
         self.seed = seed
         self.rank = rank
+        self.hasBiases = hasBiases
         // A uniform variable on [-a, a] has variance a^2 / 3.
         halfWidth = (3 / Float(rank)).squareRoot()
     }
@@ -31,7 +33,8 @@ public struct InitialFactors: Sendable, Hashable {
         return unit * halfWidth
     }
 
-    /// Writes rows `rows` of `side`, compact, to `output`, which has room for rows x rank elements.
+    /// Writes rows `rows` of `side`, compact, to `output`, which has room for rows x rank elements, or x (rank + 1) with
+    /// biases.
     public func write(side: Side, rows: Range<Int>, to output: UnsafeMutablePointer<Float>) {
         var cursor = output
         for row in rows {
@@ -39,6 +42,9 @@ public struct InitialFactors: Sendable, Hashable {
                 cursor.pointee = element(side: side, row: row, column: column)
                 cursor += 1
             }
+            guard hasBiases else { continue }
+            cursor.pointee = 0
+            cursor += 1
         }
     }
 }

@@ -19,6 +19,8 @@ public struct JobConfiguration: Sendable, Hashable, Codable {
     public var conjugateGradientSteps: Int
     /// Whether the mean of the training ratings is subtracted before the fit; not with the implicit loss.
     public var center: Bool
+    /// Lambda of the biases; nil for a model without biases, as with the implicit loss.
+    public var biasRegularization: Double?
     /// The most sweeps, 1 or more.
     public var sweeps: Int
     /// Training stops when a sweep lowers the objective by less than this fraction of it. 0 runs every sweep.
@@ -37,7 +39,8 @@ public struct JobConfiguration: Sendable, Hashable, Codable {
     public init(
         rank: Int = 64, regularization: Double = 0.08, regularizationScaling: RegularizationScaling = .count,
         implicit: ImplicitLoss? = nil, solver: SolverKind = .auto, precision: Precision? = nil,
-        conjugateGradientSteps: Int = 3, center: Bool? = nil, sweeps: Int = 15, tolerance: Double = 1e-4,
+        conjugateGradientSteps: Int = 3, center: Bool? = nil, biasRegularization: Double? = nil, sweeps: Int = 15,
+        tolerance: Double = 1e-4,
         patience: Int? = nil, extrapolate: Bool? = nil, seed: UInt64 = 1
     ) {
         self.rank = rank
@@ -48,6 +51,7 @@ public struct JobConfiguration: Sendable, Hashable, Codable {
         self.precision = precision ?? .standard(for: solver, rank: rank)
         self.conjugateGradientSteps = conjugateGradientSteps
         self.center = center ?? (implicit == nil)
+        self.biasRegularization = biasRegularization
         self.sweeps = sweeps
         self.tolerance = tolerance
         self.patience = patience
@@ -59,6 +63,7 @@ public struct JobConfiguration: Sendable, Hashable, Codable {
         case rank, regularization, implicit, solver, precision, center, sweeps, tolerance, patience, extrapolate, seed
         case regularizationScaling = "regularization_scaling"
         case conjugateGradientSteps = "cg_steps"
+        case biasRegularization = "bias_regularization"
     }
 }
 
@@ -92,7 +97,17 @@ extension JobConfiguration {
             "give a number of 0 or more and less than 1")
         try require(
             patience.map { $0 >= 1 } ?? true, "the patience is \(patience ?? 0)", "patience", "give 1 sweep or more")
+        if let biasRegularization {
+            // Each is the other's unit in the equations, in single precision.
+            try require(
+                biasRegularization == regularization
+                    || (regularization > 0 && (1e-6...1e6).contains(biasRegularization / regularization)),
+                "the regularization of the biases is \(biasRegularization), and that of the factors \(regularization)",
+                "bias-regularization", "give numbers that are equal, or above 0 and within a factor of a million")
+        }
         guard let implicit else { return }
+        try require(
+            biasRegularization == nil, "the implicit loss has no biases", "biases", "leave it out")
         try require(
             implicit.unseenConfidence >= 0 && implicit.unseenConfidence.isFinite,
             "the confidence of unseen pairs is \(implicit.unseenConfidence)", "unseen-confidence",
@@ -119,12 +134,15 @@ extension JobConfiguration {
         }
     }
 
+    /// Numbers of a row as it is solved, sent and kept: `SolverConfiguration.width`.
+    public var width: Int { solverConfiguration(mean: 0).width }
+
     /// What the workers need of it for ratings whose mean is `mean`.
     public func solverConfiguration(mean: Double) -> SolverConfiguration {
         SolverConfiguration(
             rank: rank, regularization: regularization, scaling: regularizationScaling, solver: solver,
             precision: precision, conjugateGradientSteps: conjugateGradientSteps, intercept: center ? Float(mean) : 0,
-            implicit: implicit)
+            implicit: implicit, biasRegularization: biasRegularization)
     }
 }
 
@@ -145,6 +163,8 @@ extension JobConfiguration {
             "precision": precision.rawValue, "cg-steps": "\(conjugateGradientSteps)", "center": "\(center)",
             "sweeps": "\(sweeps)", "tolerance": "\(tolerance)", "extrapolate": "\(extrapolate)", "seed": "\(seed)",
         ]
+        options["biases"] = "\(biasRegularization != nil)"
+        if let biasRegularization { options["bias-regularization"] = "\(biasRegularization)" }
         if let patience { options["patience"] = "\(patience)" }
         options["loss"] = implicit == nil ? "explicit" : "implicit"
         if let implicit {

@@ -90,11 +90,14 @@ private struct InProcessTrainer {
         self.training = training
         self.holdout = holdout
         self.configuration = configuration
-        users = try FactorMatrix(rowCount: training.userCount, rank: configuration.rank)
-        items = try FactorMatrix(rowCount: training.itemCount, rank: configuration.rank)
+        users = try FactorMatrix(
+            rowCount: training.userCount, rank: configuration.rank, hasBiases: configuration.hasBiases)
+        items = try FactorMatrix(
+            rowCount: training.itemCount, rank: configuration.rank, hasBiases: configuration.hasBiases)
         solver = try BlockSolver(configuration: configuration, kernels: kernels, threads: threads)
-        var initial = [Float](repeating: 0, count: training.userCount * configuration.rank)
-        InitialFactors(seed: 1, rank: configuration.rank).write(side: .user, rows: 0..<training.userCount, to: &initial)
+        var initial = [Float](repeating: 0, count: training.userCount * configuration.width)
+        InitialFactors(seed: 1, rank: configuration.rank, hasBiases: configuration.hasBiases)
+            .write(side: .user, rows: 0..<training.userCount, to: &initial)
         users.setRows(0..<training.userCount, from: initial)
     }
 
@@ -116,9 +119,9 @@ private struct InProcessTrainer {
         // As in a job, the held-out errors are taken once a sweep, after its second half-step.
         let held = side == .user ? nil : holdout?.byItem
         let (solved, fixed) = side == .user ? (users, items) : (items, users)
-        let plan = BlockPlan(rowOffsets: ratings.offsets.elements, rank: configuration.rank)
+        let plan = BlockPlan(rowOffsets: ratings.offsets.elements, rank: configuration.width)
         let longest = (0..<plan.count).map { plan.rows($0).count }.max() ?? 0
-        var output = [Float](repeating: 0, count: longest * configuration.rank)
+        var output = [Float](repeating: 0, count: longest * configuration.width)
         var sums = BlockSums.zero
         let start = ContinuousClock.now
         try solver.fix(fixed)

@@ -22,7 +22,7 @@ import Training
                             sweep: 1, objective: 1234.5, trainRMSE: 0.75, validationRMSE: nil, userSeconds: 1,
                             itemSeconds: 2, bytesSent: 3_000_000, bytesReceived: 0, workers: 2)
                     ],
-                    userFactors: [users], itemFactors: [items])
+                    userRows: [users], itemRows: [items])
             }
         }
         return folder

@@ -25,7 +25,7 @@ import Training
             var configuration = model.description.configuration.solverConfiguration(mean: model.intercept)
             configuration.solver = .exact
             for (side, rows) in [(Side.user, ratings.byUser), (.item, ratings.byItem)] {
-                let folded = try model.foldedFactors(of: side, from: rows)
+                let folded = try model.folded(side, from: rows).factors
                 #expect(folded.shape == [rows.rowCount, rank])
                 let other = side == .user ? model.itemFactors : model.userFactors
                 let fixed = try FactorMatrix(rowCount: other.count / rank, rank: rank)
@@ -44,9 +44,9 @@ import Training
     @Test func aUserAloneIsTheUserAmongMany() throws {
         let (ratings, _) = SyntheticRatings.planted(users: 30, items: 25, ratings: 300, seed: 4)
         try fixture(.count, rank: 7).withModel { model in
-            let all = try model.foldedFactors(of: .user, from: ratings.byUser, threads: 3)
+            let all = try model.folded(.user, from: ratings.byUser, threads: 3).factors
             for user in 0..<30 {
-                let alone = try model.foldedFactors(of: .user, from: ratings.byUser.slice(user..<user + 1), threads: 1)
+                let alone = try model.folded(.user, from: ratings.byUser.slice(user..<user + 1), threads: 1).factors
                 #expect(Array(alone.elements) == Array(all.elements[user * 7..<(user + 1) * 7]), "user \(user)")
             }
         }
@@ -69,7 +69,7 @@ import Training
         fixture.configuration.regularization = 0
         let ratings = SyntheticRatings.matrix([(0, 0, 4)], users: 1, items: 25)
         try fixture.withModel { model in
-            let failure = #expect(throws: Failure.self) { try model.foldedFactors(of: .user, from: ratings.byUser) }
+            let failure = #expect(throws: Failure.self) { try model.folded(.user, from: ratings.byUser) }
             #expect(failure?.kind == .badData)
         }
     }

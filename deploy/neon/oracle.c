@@ -102,8 +102,8 @@ static void check(const struct mf_kernels *kernels, size_t d, size_t n) {
     for (size_t i = 0; i < FIXED_ROWS * stride; i++) rounded[i] = nearest_bfloat16(factors[i]);
 
     for (int bf16 = 0; bf16 < 2; bf16++) {
-        const struct mf_row row = {factors, bf16 ? words : NULL, stride, columns, values, n};
-        const struct mf_row met = {bf16 ? rounded : factors, NULL, stride, columns, values, n};
+        const struct mf_row row = {.factors = factors, .words = bf16 ? words : NULL, .stride = stride, .columns = columns, .values = values, .count = n};
+        const struct mf_row met = {.factors = bf16 ? rounded : factors, .stride = stride, .columns = columns, .values = values, .count = n};
         memset(matrix, 0, side * side * sizeof(float));
         memset(x, 0, side * sizeof(float));
         kernels->add_normal_equations(&row, panel, matrix, x);
