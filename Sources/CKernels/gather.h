@@ -18,7 +18,7 @@ MF_INLINE void gather_columns(
         const float root = weighted ? sqrtf(row.weights[start + k]) : 1;
         MF_UNROLL for (size_t c = 0; c < width / MF_WIDTH; c++) {
             const vec part = load_part(factors, bf16, c);
-            store(panel + k * row.stride + first + c * MF_WIDTH, weighted ? root * part : part);
+            store(panel + k * row.stride + first + c * MF_WIDTH, weighted ? (vec)(root * part) : part);
             sums[c] += value * part;
         }
     }

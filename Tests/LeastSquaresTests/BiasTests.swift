@@ -115,7 +115,7 @@ import Testing
         var configuration = Self.configuration(rank: 16, solver: .exact)
         (configuration.regularization, configuration.biasRegularization) = (1e-6, 1e-6)
         let (solved, _) = try solve(ratings, fixed: fixed, configuration: configuration)
-        #expect(solved.allSatisfy(\.isFinite))
+        #expect(solved.allSatisfy { $0.isFinite })
         let exact = try #require(Reference.solution(ofRow: 0, of: ratings, fixed: fixed, configuration: configuration))
         #expect(abs(Double(solved[16]) - exact[16]) <= 1e-2 * abs(exact[16]))
     }
@@ -129,6 +129,6 @@ import Testing
         let few = CompressedRows.random(counts: [4], columnCount: 50, using: &generator)
         #expect(throws: (any Error).self) { try solve(few, fixed: fixed, configuration: configuration) }
         let enough = CompressedRows.random(counts: [9], columnCount: 50, using: &generator)
-        #expect(throws: Never.self) { try solve(enough, fixed: fixed, configuration: configuration) }
+        _ = try solve(enough, fixed: fixed, configuration: configuration)
     }
 }
