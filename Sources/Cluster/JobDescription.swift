@@ -30,7 +30,9 @@ public struct JobDescription: Sendable, Hashable {
     }
 
     public var rank: Int { solver.rank }
-    public var initialFactors: InitialFactors { InitialFactors(seed: seed, rank: rank, hasBiases: solver.hasBiases) }
+    public var initialFactors: InitialFactors {
+        InitialFactors(seed: seed, rank: rank, hasBiases: solver.hasBiases, isNonnegative: solver.isNonnegative)
+    }
 
     /// What a worker needs beside ratings, as far as this tells.
     public func memoryNeed(threads: Int) -> MemoryNeed {
@@ -84,6 +86,7 @@ extension SolverConfiguration {
         writer.number(intercept)
         writer.text(hasBiases ? "biases" : "no-biases")
         if let biasRegularization { writer.number(biasRegularization) }
+        writer.text(isNonnegative ? "nonnegative" : "any-sign")
         writer.text(implicit == nil ? "explicit" : "implicit")
         if let implicit {
             writer.text(implicit.confidence.rawValue)
@@ -103,6 +106,11 @@ extension SolverConfiguration {
         case "no-biases": break
         case "biases": biasRegularization = try reader.double()
         default: throw WireError("whether there are biases is unknown")
+        }
+        switch try reader.text() {
+        case "any-sign": break
+        case "nonnegative": isNonnegative = true
+        default: throw WireError("whether factors may be negative is unknown")
         }
         switch try reader.text() {
         case "explicit": break

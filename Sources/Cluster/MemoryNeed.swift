@@ -49,6 +49,7 @@ public struct MemoryNeed: Sendable, Hashable {
         let rounded = max(rowCounts.user, rowCounts.item, 1) * roundedRow + Self.hugePageByteCount
         factors = matrix(rowCounts.user) + matrix(rowCounts.item) + (solver.precision == .bf16 ? rounded : 0)
         let rowFloats = (order + Self.panelRows + 4) * order + (order == stride ? 0 : stride * stride)
+            + (solver.isNonnegative ? order * order : 0)
         let blockRows = min(
             max(rowCounts.user, rowCounts.item), max(1, BlockPlan.maximumFactorByteCount / (width * floatByteCount)))
         // The whole Gram matrix, and a weight for each rating of the longest row, in memory that grows by doubling.

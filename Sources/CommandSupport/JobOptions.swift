@@ -10,7 +10,7 @@ public struct JobOptions: ParsableArguments {
 
     @Flag(
         inversion: .prefixedNo,
-        help: "Subtract the mean of the ratings before the fit. (default: unless the loss is implicit)")
+        help: "Subtract the mean of the ratings before the fit. (default: unless the loss is implicit, or with --nonnegative)")
     public var center: Bool?
 
     @Option(help: ArgumentHelp("The most sweeps.", valueName: "n"))

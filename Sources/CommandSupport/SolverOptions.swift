@@ -52,13 +52,16 @@ public struct SolverOptions: ParsableArguments {
 
     @Flag(
         inversion: .prefixedNo,
-        help: "Fit a bias for each user and each item. (default: unless the loss is implicit)")
+        help: "Fit a bias for each user and each item. (default: unless the loss is implicit, or with --nonnegative)")
     public var biases: Bool?
 
     @Option(
         help: ArgumentHelp(
             "Lambda of the biases, scaled as that of the factors is. (default: --regularization)", valueName: "lambda"))
     public var biasRegularization: Double?
+
+    @Flag(help: "Let no factor be negative; the mean is then subtracted only with --center.")
+    public var nonnegative = false
 
     @Option(help: "How a row is solved; auto chooses for each row the faster of the others.")
     public var solver = JobConfiguration().solver
@@ -95,11 +98,13 @@ public struct SolverOptions: ParsableArguments {
                 unseenConfidence: unseenConfidence ?? standard.unseenConfidence)
             (configuration.center, configuration.extrapolate) = (false, false)
         }
-        let hasBiases = biases ?? (loss == .explicit)
+        let hasBiases = biases ?? (loss == .explicit && !nonnegative)
         guard hasBiases || biasRegularization == nil else {
             throw Failure(.usage, "there are no biases", at: "--bias-regularization", remedy: "give --biases too")
         }
         configuration.biasRegularization = hasBiases ? biasRegularization ?? regularization : nil
+        configuration.isNonnegative = nonnegative
+        if nonnegative { configuration.center = false }
         configuration.rank = rank
         configuration.regularization = regularization
         configuration.regularizationScaling = regularizationScaling

@@ -41,6 +41,27 @@ public enum Reference {
             for i in 0..<rank { matrix[i * rank + i] += ridge }
         }
 
+        /// The minimum of x'A x / 2 - b'x whose first `count` unknowns are not negative, or nil as ``solution()``.
+        public func solution(nonnegative count: Int) -> [Double]? {
+            guard count > 0 else { return solution() }
+            var pivoting = PrincipalPivoting(count: right.count, constrainedCount: count) { _ in true }
+            for _ in 0..<(10 * right.count + 100) {
+                let free = pivoting.free
+                var part = self
+                part.matrix = free.flatMap { i in free.map { matrix[i * right.count + $0] } }
+                part.right = free.map { right[$0] }
+                guard let solved = part.solution() else { return nil }
+                var x = Array(repeating: 0.0, count: right.count)
+                for (index, value) in zip(free, solved) { x[index] = value }
+                let isDone = pivoting.exchange { index, isFree in
+                    let gradient = free.reduce(-right[index]) { $0 + matrix[index * right.count + $1] * x[$1] }
+                    return isFree ? x[index] < 0 : gradient < -0x1p-45 * abs(right[index])
+                }
+                if isDone { return x }
+            }
+            return nil
+        }
+
         /// A^-1 b by Cholesky, or nil when a pivot is lost in rounding or not finite.
         public func solution() -> [Double]? {
             let rank = right.count
@@ -91,7 +112,8 @@ public enum Reference {
         ofRow row: Int, of ratings: CompressedRows, fixed: FactorMatrix, configuration: SolverConfiguration
     ) -> [Double]? {
         if ratings.range(of: row).isEmpty { return Array(repeating: 0, count: configuration.width) }
-        return equations(ofRow: row, of: ratings, fixed: fixed, configuration: configuration).solution()
+        return equations(ofRow: row, of: ratings, fixed: fixed, configuration: configuration)
+            .solution(nonnegative: configuration.isNonnegative ? configuration.rank : 0)
     }
 
     /// The equations of row `row` of `ratings`.

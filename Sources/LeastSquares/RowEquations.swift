@@ -13,7 +13,8 @@ struct RowEquations: ~Copyable {
     private let kernels: Kernels
     private let configuration: SolverConfiguration
     /// Of the factors that are stored, and of the unknowns.
-    private let (stride, order): (Int, Int)
+    private let stride: Int
+    let order: Int
     private var panel: Scratch
     /// `order` x `order`.
     private(set) var matrix: Scratch

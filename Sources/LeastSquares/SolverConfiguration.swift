@@ -71,11 +71,13 @@ public struct SolverConfiguration: Sendable, Hashable, Codable {
     public var implicit: ImplicitLoss?
     /// Lambda of the biases, above 0 or equal to `regularization`; nil for none. Not with the implicit loss. See Biases.swift.
     public var biasRegularization: Double?
+    /// Whether no factor may be negative; biases may. Not with the solver `cg`.
+    public var isNonnegative: Bool
 
     public init(
         rank: Int, regularization: Double, scaling: RegularizationScaling, solver: SolverKind,
         precision: Precision = .fp32, conjugateGradientSteps: Int = 3, intercept: Float,
-        implicit: ImplicitLoss? = nil, biasRegularization: Double? = nil
+        implicit: ImplicitLoss? = nil, biasRegularization: Double? = nil, isNonnegative: Bool = false
     ) {
         self.rank = rank
         self.regularization = regularization
@@ -86,6 +88,7 @@ public struct SolverConfiguration: Sendable, Hashable, Codable {
         self.intercept = intercept
         self.implicit = implicit
         self.biasRegularization = biasRegularization
+        self.isNonnegative = isNonnegative
     }
 
     /// The regularization of a row with `count` ratings.

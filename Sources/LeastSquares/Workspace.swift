@@ -44,6 +44,7 @@ final class Workspace {
     private var weights = Scratch(count: 0)
     var errors = Scratch(count: 0)
     private var equations: RowEquations
+    private var nonnegativeRow: NonnegativeRow
     private(set) var vectors: Scratch
     /// The row's unknowns: its factors, and with biases its bias divided by c.
     private(set) var solution: Scratch
@@ -54,6 +55,7 @@ final class Workspace {
         self.fixed = fixed
         self.stride = FactorMatrix.stride(forRank: configuration.width)!
         equations = RowEquations(configuration: configuration, kernels: kernels, stride: stride)
+        nonnegativeRow = NonnegativeRow(configuration: configuration, kernels: kernels)
         vectors = Scratch(count: 4 * self.stride)
         solution = Scratch(count: self.stride)
     }
@@ -117,8 +119,7 @@ final class Workspace {
         case .none: return 0
         case .conjugateGradient(let steps, let preconditioned):
             errors.reserve(2 * meetings.count)
-            solution.floats.update(from: present.row(row), count: configuration.rank)
-            if let biases = present.biases { solution.floats[configuration.rank] = biases[row] / configuration.biasFactor }
+            start(from: present, row: row)
             // Without the preconditioner that a row counts on, it takes the steps that it saves.
             let inverse = preconditioned ? fixed.preconditioner : nil
             let wanted = preconditioned && inverse == nil ? configuration.conjugateGradientSteps : steps
@@ -126,6 +127,11 @@ final class Workspace {
                 configuration.implicit == nil
                 ? descend(meetings, ridge: Float(ridge), inverse: inverse, steps: wanted, parts)
                 : descendOverAllPairs(meetings, ridge: Float(ridge), inverse: inverse, steps: wanted, parts)
+        case .nonnegative:
+            start(from: present, row: row)
+            equations.set(meetings, plus: fixed.whole, parts)
+            guard nonnegativeRow.solve(equations, ridge: Float(ridge), x: solution.floats) else { return nil }
+            error = loss(meetings, parts)
         case .primal:
             guard solvePrimal(meetings, ridge: ridge, parts) else { return nil }
             error = loss(meetings, parts)
@@ -135,6 +141,12 @@ final class Workspace {
         }
         // An infinity or a NaN among the factors is one in the sum of their errors too.
         return error.isFinite ? error : nil
+    }
+
+    /// Sets ``solution`` to the present unknowns of row `row`.
+    private func start(from present: FactorMatrix, row: Int) {
+        solution.floats.update(from: present.row(row), count: configuration.rank)
+        if let biases = present.biases { solution.floats[configuration.rank] = biases[row] / configuration.biasFactor }
     }
 
     /// Whether a row has fewer ratings than factors and nothing added.
@@ -207,7 +219,8 @@ final class Workspace {
             values: (0..<meetings.count).map { Double(meetings.values[$0]) },
             weights: meetings.weights.map { weights in (0..<meetings.count).map { Double(weights[$0]) } },
             whole: fixed.wholeInDouble, rank: configuration.width, ridge: ridge)
-        guard let exact = equations.solution() else { return nil }
+        let constrained = configuration.isNonnegative ? configuration.rank : 0
+        guard let exact = equations.solution(nonnegative: constrained) else { return nil }
         for (index, value) in exact.enumerated() { solution.floats[index] = Float(value) }
         let error = loss(meetings, nil)
         return error.isFinite ? error : nil

@@ -21,6 +21,13 @@ public struct JobConfiguration: Sendable, Hashable, Codable {
     public var center: Bool
     /// Lambda of the biases; nil for a model without biases, as with the implicit loss.
     public var biasRegularization: Double?
+    /// Whether no factor may be negative.
+    public var isNonnegative: Bool {
+        get { nonnegative ?? false }
+        set { nonnegative = newValue ? true : nil }
+    }
+    // Nil and never false, as in models that were made before there was such a thing.
+    private var nonnegative: Bool?
     /// The most sweeps, 1 or more.
     public var sweeps: Int
     /// Training stops when a sweep lowers the objective by less than this fraction of it. 0 runs every sweep.
@@ -39,7 +46,8 @@ public struct JobConfiguration: Sendable, Hashable, Codable {
     public init(
         rank: Int = 64, regularization: Double = 0.08, regularizationScaling: RegularizationScaling = .count,
         implicit: ImplicitLoss? = nil, solver: SolverKind = .auto, precision: Precision? = nil,
-        conjugateGradientSteps: Int = 3, center: Bool? = nil, biasRegularization: Double? = nil, sweeps: Int = 15,
+        conjugateGradientSteps: Int = 3, center: Bool? = nil, biasRegularization: Double? = nil, isNonnegative: Bool = false,
+        sweeps: Int = 15,
         tolerance: Double = 1e-4,
         patience: Int? = nil, extrapolate: Bool? = nil, seed: UInt64 = 1
     ) {
@@ -52,6 +60,7 @@ public struct JobConfiguration: Sendable, Hashable, Codable {
         self.conjugateGradientSteps = conjugateGradientSteps
         self.center = center ?? (implicit == nil)
         self.biasRegularization = biasRegularization
+        nonnegative = isNonnegative ? true : nil
         self.sweeps = sweeps
         self.tolerance = tolerance
         self.patience = patience
@@ -60,7 +69,7 @@ public struct JobConfiguration: Sendable, Hashable, Codable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case rank, regularization, implicit, solver, precision, center, sweeps, tolerance, patience, extrapolate, seed
+        case rank, regularization, implicit, nonnegative, solver, precision, center, sweeps, tolerance, patience, extrapolate, seed
         case regularizationScaling = "regularization_scaling"
         case conjugateGradientSteps = "cg_steps"
         case biasRegularization = "bias_regularization"
@@ -105,6 +114,9 @@ extension JobConfiguration {
                 "the regularization of the biases is \(biasRegularization), and that of the factors \(regularization)",
                 "bias-regularization", "give numbers that are equal, or above 0 and within a factor of a million")
         }
+        try require(
+            !isNonnegative || solver != .cg, "conjugate gradients do not keep factors from being negative", "solver",
+            "give auto or exact with --nonnegative")
         guard let implicit else { return }
         try require(
             biasRegularization == nil, "the implicit loss has no biases", "biases", "leave it out")
@@ -142,7 +154,7 @@ extension JobConfiguration {
         SolverConfiguration(
             rank: rank, regularization: regularization, scaling: regularizationScaling, solver: solver,
             precision: precision, conjugateGradientSteps: conjugateGradientSteps, intercept: center ? Float(mean) : 0,
-            implicit: implicit, biasRegularization: biasRegularization)
+            implicit: implicit, biasRegularization: biasRegularization, isNonnegative: isNonnegative)
     }
 }
 
@@ -163,6 +175,7 @@ extension JobConfiguration {
             "precision": precision.rawValue, "cg-steps": "\(conjugateGradientSteps)", "center": "\(center)",
             "sweeps": "\(sweeps)", "tolerance": "\(tolerance)", "extrapolate": "\(extrapolate)", "seed": "\(seed)",
         ]
+        options["nonnegative"] = "\(isNonnegative)"
         options["biases"] = "\(biasRegularization != nil)"
         if let biasRegularization { options["bias-regularization"] = "\(biasRegularization)" }
         if let patience { options["patience"] = "\(patience)" }

@@ -96,8 +96,10 @@ private struct InProcessTrainer {
             rowCount: training.itemCount, rank: configuration.rank, hasBiases: configuration.hasBiases)
         solver = try BlockSolver(configuration: configuration, kernels: kernels, threads: threads)
         var initial = [Float](repeating: 0, count: training.userCount * configuration.width)
-        InitialFactors(seed: 1, rank: configuration.rank, hasBiases: configuration.hasBiases)
-            .write(side: .user, rows: 0..<training.userCount, to: &initial)
+        let start = InitialFactors(
+            seed: 1, rank: configuration.rank, hasBiases: configuration.hasBiases,
+            isNonnegative: configuration.isNonnegative)
+        start.write(side: .user, rows: 0..<training.userCount, to: &initial)
         users.setRows(0..<training.userCount, from: initial)
     }
 
