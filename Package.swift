@@ -38,6 +38,7 @@ let package = Package(
         .target(name: "Training", dependencies: ["LeastSquares", "Ratings", "Failures"]),
         .target(name: "Model", dependencies: ["ArrayFiles", "Ratings", "LeastSquares", "Training", "Failures"]),
         .target(name: "Evaluation", dependencies: ["ArrayFiles", "Model", "LeastSquares", "Ratings", "Failures"]),
+        .target(name: "Tuning", dependencies: ["Training", "Ratings", "ArrayFiles", "Failures"]),
 
         // The cluster: pure state machines, and the shells that carry out their actions.
         .target(
@@ -63,7 +64,7 @@ let package = Package(
         .executableTarget(
             name: "mf",
             dependencies: [
-                "CommandSupport", "Evaluation", .product(name: "Subprocess", package: "swift-subprocess"),
+                "CommandSupport", "Evaluation", "Tuning", .product(name: "Subprocess", package: "swift-subprocess"),
             ]),
 
         // Tests.
@@ -80,6 +81,7 @@ let package = Package(
         .testTarget(name: "RatingsTests", dependencies: ["Ratings", "TestKit"]),
         .testTarget(name: "LeastSquaresTests", dependencies: ["LeastSquares", "TestKit"]),
         .testTarget(name: "TrainingTests", dependencies: ["Training", "TestKit"]),
+        .testTarget(name: "TuningTests", dependencies: ["Tuning", "CommandSupport", "TestKit"]),
         .testTarget(name: "ModelTests", dependencies: ["Model", "Evaluation", "TestKit"]),
         .testTarget(name: "ClusterTests", dependencies: ["Cluster", "ClusterRuntime", "TestKit"]),
         .testTarget(name: "CommandTests", dependencies: ["TestKit", "LeastSquares", "mf", "mf-coordinator", "mf-worker"]),

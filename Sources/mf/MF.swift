@@ -10,8 +10,8 @@ struct MF: AsyncParsableCommand {
         abstract: "Factorizes rating matrices of any size with alternating least squares.",
         version: programVersion,
         subcommands: [
-            ImportCommand.self, GenerateCommand.self, TrainCommand.self, EvaluateCommand.self, RecommendCommand.self,
-            InspectCommand.self, BenchCommand.self,
+            ImportCommand.self, GenerateCommand.self, TrainCommand.self, EvaluateCommand.self, TuneCommand.self,
+            RecommendCommand.self, InspectCommand.self, BenchCommand.self,
         ])
 
     static func main() async { await runCommand(MF.self) }

@@ -1,0 +1,79 @@
+// Why: a trial is a job of `mf train` on the other folds' ratings, and a look at what its model says of the fold's. Folds
+// are made one at a time, in a folder that goes with the search: there is room for one.
+
+import ArgumentParser
+import CommandSupport
+import Evaluation
+import Failures
+import Foundation
+import Model
+import Ratings
+import Training
+import Tuning
+
+/// Runs the trials of a search, one after another.
+struct TrialRunner {
+    /// A fold's ratings, on disk.
+    struct Fold {
+        let number: Int
+        let store: RatingStore
+        let path: String
+    }
+
+    private let search: TuningSearch
+    private let local: LocalTraining
+    private let scratch: ScratchFolder
+
+    init(_ search: TuningSearch, workers: LocalWorkerOptions, logging: LoggingOptions) throws(Failure) {
+        self.search = search
+        var quiet = logging
+        // A line a trial is enough; sweeps are for who asks for more.
+        if logging.logLevel == .info { quiet.logLevel = .warning }
+        local = try LocalTraining(workers, logging: quiet)
+        scratch = try ScratchFolder()
+    }
+
+    /// Makes the fold, in place of the one before.
+    func prepare(_ fold: Int) throws(Failure) -> Fold {
+        let path = scratch("fold")
+        let store = try search.store.split(
+            fold: fold, of: search.description.folds, seed: search.description.seed,
+            threads: ProcessInfo.processInfo.activeProcessorCount)
+        try store.save(to: path)
+        return Fold(number: fold, store: store, path: path)
+    }
+
+    /// Tries a candidate.
+    /// - Throws: what ends the search: a signal, a full disk, workers that cannot be had. What the candidate itself cannot
+    ///   do is the trial's failure.
+    func run(_ candidate: Int, on fold: Fold) async throws -> Trial {
+        let clock = ContinuousClock()
+        let began = clock.now
+        var trial = Trial(candidate: candidate, fold: fold.number, value: nil, failure: nil, sweeps: nil, seconds: 0)
+        do {
+            let run = try TrainingRun(
+                search.description.configurations[candidate], ratings: fold.path, model: scratch("model"))
+            let report = try await local.run(run)
+            trial.sweeps = report.sweeps
+            trial.value = try value(report, fold)
+        } catch let failure as Failure where failure.kind == .badData {
+            trial.failure = failure.description
+        }
+        trial.seconds = (clock.now - began) / .seconds(1)
+        return trial
+    }
+
+    private func value(_ report: TrainingRun.Report, _ fold: Fold) throws(Failure) -> Double {
+        let metric = search.metric.metric
+        let model = try FactorModel.open(report.model)
+        guard let heldOut = fold.store.holdout?.byUser else { preconditionFailure("a fold without ratings") }
+        if metric.kind.isError {
+            return try PredictionErrors(of: model, on: heldOut, mapping: .identity)[metric]!
+        }
+        let ranking = try RankingEvaluation(
+            of: model, on: heldOut, mapping: .identity, seen: SeenItems(fold.store.ratings.byUser, mapping: .identity),
+            metrics: [metric])
+        guard let value = ranking[metric] else { throw Failure(.badData, "there is no \(metric.name)") }
+        return value
+    }
+}
