@@ -1,0 +1,116 @@
+// Why: a search is hours of work: it must find what is best, tell how to get it, and go on where it was broken off.
+
+import Foundation
+import TestKit
+import Testing
+
+@Suite struct TuneCommandTests {
+    private static let grid = "rank=2,6 regularization=0.05,0.1,30"
+
+    private struct Report: Decodable {
+        struct Row: Decodable {
+            var candidate: [String: String]
+            var mean: Double?
+            var folds: Int
+            var failure: String?
+            var trials: [Trial]
+        }
+        struct Trial: Decodable, Equatable {
+            var candidate: Int
+            var fold: Int
+            var value: Double?
+        }
+        var candidates: [Row]
+        var command: [String]?
+    }
+
+    private func store(_ folder: TemporaryFolder) throws -> String {
+        let store = folder("store")
+        try SyntheticRatings.writeStore(to: store, users: 150, items: 80, ratings: 4000, seed: 3)
+        return store
+    }
+
+    private func tune(_ store: String, _ options: [String], grid: String = Self.grid) async throws -> Report {
+        let output = try await Program.mf.run(
+            ["tune", "--ratings", store, "--grid", grid, "--folds", "3", "--sweeps", "4", "--json"] + options)
+        try #require(output.status == 0, "\(output.standardError)")
+        return try JSONDecoder().decode(Report.self, from: Data(output.standardOutput.utf8))
+    }
+
+    @Test func findsTheBestAndTellsHowToTrainIt() async throws {
+        let folder = try TemporaryFolder()
+        let store = try store(folder)
+        let report = try await tune(store, [])
+        #expect(report.candidates.count == 6)
+        let means = report.candidates.compactMap(\.mean)
+        #expect(means.count == 6 && report.candidates[0].folds == 3)
+        // The nonsense is last, and was not tried to the end.
+        #expect(report.candidates.suffix(2).allSatisfy { $0.candidate["regularization"] == "30" && $0.folds == 1 })
+        var command = try #require(report.command)
+        #expect(command.prefix(2) == ["mf", "train"])
+        command[command.firstIndex(of: "MODEL")!] = folder("model")
+        let output = try await Program.mf.run(Array(command.dropFirst()))
+        #expect(output.status == 0, "\(output.standardError)")
+        // The same for any number of workers.
+        let other = try await tune(store, ["--workers", "2", "--threads", "2"])
+        #expect(other.candidates.map(\.trials) == report.candidates.map(\.trials))
+    }
+
+    @Test func goesOnWhereItWasKilled() async throws {
+        let folder = try TemporaryFolder()
+        let store = try store(folder)
+        let whole = try await tune(store, ["--results", folder("whole")])
+        let search = try await Program.mf.start([
+            "tune", "--ratings", store, "--grid", Self.grid, "--folds", "3", "--sweeps", "4", "--results", folder("killed"),
+        ])
+        #expect(await search.says("candidate 3 of 6"))
+        search.signal(SIGKILL)
+        _ = try await search.ending
+        // Without the word nothing is gone on with.
+        let refused = try await Program.mf.run([
+            "tune", "--ratings", store, "--grid", Self.grid, "--folds", "3", "--sweeps", "4", "--results", folder("killed"),
+        ])
+        #expect(refused.status == 64 && refused.standardError.contains("--resume"))
+        let other = try await Program.mf.run([
+            "tune", "--ratings", store, "--grid", "rank=2", "--folds", "3", "--sweeps", "4", "--results", folder("killed"),
+            "--resume",
+        ])
+        #expect(other.status == 64 && other.standardError.contains("the candidates"))
+        let resumed = try await tune(store, ["--results", folder("killed"), "--resume"])
+        #expect(resumed.candidates.map(\.trials) == whole.candidates.map(\.trials))
+        #expect(resumed.command == whole.command)
+    }
+
+    @Test func rankingsDecideForTheImplicitLoss() async throws {
+        let folder = try TemporaryFolder()
+        let report = try await tune(
+            try store(folder), ["--loss", "implicit", "--regularization-scaling", "none", "--tried-folds", "1"],
+            grid: "alpha=1,10 rank=4")
+        let means = report.candidates.compactMap(\.mean)
+        #expect(means.count == 2 && means[0] >= means[1] && means.allSatisfy { (0...1).contains($0) })
+        #expect(report.candidates.allSatisfy { $0.folds == 1 })
+    }
+
+    /// A candidate that cannot be solved is a row of the table, and the others go on.
+    @Test func aFailureIsAResult() async throws {
+        let folder = try TemporaryFolder()
+        let report = try await tune(
+            try store(folder), ["--solver", "exact", "--no-biases"], grid: "regularization=0,0.1 rank=60")
+        #expect(report.candidates[0].candidate["regularization"] == "0.1")
+        #expect(report.candidates[1].failure?.contains("singular") == true)
+        #expect(report.candidates[1].mean == nil)
+    }
+
+    @Test(arguments: [
+        ["--grid", "speed=1"], ["--grid", "rank=0"], ["--grid", "regularization=0.1:1:log"],
+        ["--grid", "rank=4", "--metric", "x"], ["--grid", "rank=4", "--folds", "1"], ["--grid", "rank=4", "--resume"],
+        ["--grid", "rank=4", "--loss", "implicit", "--metric", "rmse"], ["--grid", "rank=4", "--random", "0"],
+        ["--grid", "rank=4 solver=fast"], ["--grid", "rank=4", "--folds", "3", "--tried-folds", "4"],
+    ])
+    func mistakesAreToldOfBeforeTheFirstTrial(options: [String]) async throws {
+        let folder = try TemporaryFolder()
+        let output = try await Program.mf.run(["tune", "--ratings", try store(folder)] + options)
+        #expect(output.status == 64, "\(output.standardError)")
+        #expect(!output.standardError.contains("candidate 1 of"))
+    }
+}
