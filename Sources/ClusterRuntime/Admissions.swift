@@ -30,28 +30,28 @@ public struct WorkerKeys: Sendable {
 }
 
 /// Which key each worker has come in by.
-struct Admissions {
+package struct Admissions {
     static let reason = "its key is not on the coordinator's list (any more)"
 
     private let list: AllowList
     private var keys: [WorkerID: PublicKey] = [:]
     private var generation: Int
 
-    init(_ list: AllowList) {
+    package init(_ list: AllowList) {
         self.list = list
         generation = list.generation
     }
 
     /// - Parameter key: by which the sender of a message has come in.
     /// - Returns: what its holder is called; nil when it may not speak, or not as `id`, which came in by another.
-    mutating func name(of id: WorkerID, with key: PublicKey?) -> String? {
+    package mutating func name(of id: WorkerID, with key: PublicKey?) -> String? {
         guard let key, let name = list.name(of: key), keys[id] ?? key == key else { return nil }
         keys[id] = key
         return name
     }
 
     /// Those whose keys have been taken off the list since this was asked last.
-    mutating func takeRevoked() -> [WorkerID] {
+    package mutating func takeRevoked() -> [WorkerID] {
         let present = list.generation
         guard present != generation else { return [] }
         generation = present
@@ -59,7 +59,7 @@ struct Admissions {
     }
 
     /// Keeps nothing of those who are gone.
-    mutating func forget(unless isHere: (WorkerID) -> Bool) { keys = keys.filter { isHere($0.key) } }
+    package mutating func forget(unless isHere: (WorkerID) -> Bool) { keys = keys.filter { isHere($0.key) } }
 }
 
 extension WorkerMessage {

@@ -47,16 +47,16 @@ public final class AllowList: Sendable {
     }
 
     /// What the holder of `key` is called; nil when it may not take part.
-    func name(of key: PublicKey) -> String? { content.withLock { $0.names[key] } }
+    package func name(of key: PublicKey) -> String? { content.withLock { $0.names[key] } }
 
     /// How often the list has changed.
-    var generation: Int { content.withLock { $0.generation } }
+    package var generation: Int { content.withLock { $0.generation } }
 
     public var count: Int { content.withLock { $0.names.count } }
 
     /// Reads the folder again if anything in it has changed.
     /// - Returns: what a person should know, each time it is new.
-    func refresh() -> [String] {
+    package func refresh() -> [String] {
         var warnings: [String] = []
         var names: [PublicKey: String] = [:]
         do throws(Failure) {

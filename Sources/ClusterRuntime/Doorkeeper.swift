@@ -8,7 +8,7 @@ import Synchronization
 import ZeroMQ
 
 /// The thread that admits workers to a coordinator's socket.
-final class Doorkeeper: Sendable {
+package final class Doorkeeper: Sendable {
     private struct State {
         var isClosed = false
         var reports: [String] = []
@@ -41,7 +41,7 @@ final class Doorkeeper: Sendable {
 
     /// Begins to stand at the door of `router`, which is not bound yet.
     /// - Parameter list: the keys that may come in; nil where there are no keys.
-    init(at router: borrowing Socket, list: AllowList?, context: Context) throws(Failure) {
+    package init(at router: borrowing Socket, list: AllowList?, context: Context) throws(Failure) {
         self.list = list
         state = Mutex(State(handshakes: HandshakeReports(hasKeys: list != nil)))
         waker = try Waker()
@@ -56,7 +56,7 @@ final class Doorkeeper: Sendable {
     }
 
     /// Ends the thread, and waits for it; once.
-    func close(_ router: borrowing Socket) {
+    package func close(_ router: borrowing Socket) {
         // Before nobody reads the events any more.
         router.stopMonitoring()
         let isFirst = state.withLock { state in
@@ -69,7 +69,7 @@ final class Doorkeeper: Sendable {
     }
 
     /// What is to be said of those who did not come in, since it was asked last.
-    func takeReports() -> [String] {
+    package func takeReports() -> [String] {
         state.withLock { state in
             let reports = state.reports
             state.reports = []
@@ -132,7 +132,7 @@ extension Doorkeeper {
     /// Requires that a key which nobody knows is denied at `endpoint`, so that a job never runs with an open door.
     /// - Parameter server: the coordinator's key.
     /// - Throws: a ``Failure`` of kind `software` when it is not.
-    func requireDenial(at endpoint: String, server: PublicKey, context: Context) throws(Failure) {
+    package func requireDenial(at endpoint: String, server: PublicKey, context: Context) throws(Failure) {
         let stranger = try SecretKey.random()
         state.withLock { $0.expected = stranger.publicKey }
         let socket = try Socket(.dealer, in: context)

@@ -10,16 +10,18 @@ import Foundation
 import ZeroMQ
 
 /// Makes words of what a coordinator's ``SocketMonitor`` and ``Authenticator`` tell, each once.
-struct HandshakeReports {
+package struct HandshakeReports {
     /// Whether this end has keys.
     let hasKeys: Bool
     private var accepted: [Int32: (address: String, time: Duration)] = [:]
     /// How many of them may still be at their handshake.
     private var unfinishedCount = 0
     private var failure: SocketMonitor.HandshakeFailure?
-    private var said: Set<String> = []
+    /// The causes that were told of, each with the addresses; an empty one where that was over already.
+    private var said: [String: Set<String>] = [:]
+    private var saidCount = 0
     /// All handshakes that failed, said or not.
-    private(set) var failedCount = 0
+    package private(set) var failedCount = 0
 
     /// So many are told of; a scanner with many addresses is not to fill the disk.
     private static let most = 256
@@ -28,14 +30,14 @@ struct HandshakeReports {
     /// A connection that ends later has had its handshake.
     private static let handshakeTime = Duration.seconds(6)
 
-    init(hasKeys: Bool) { self.hasKeys = hasKeys }
+    package init(hasKeys: Bool) { self.hasKeys = hasKeys }
 
     /// Takes in an event.
     /// - Parameters:
     ///   - now: of any monotonic clock.
     ///   - address: asked where the other end of a connection is.
     /// - Returns: what is to be said.
-    mutating func take(_ event: SocketMonitor.Event, now: Duration, address: (Int32) -> String) -> String? {
+    package mutating func take(_ event: SocketMonitor.Event, now: Duration, address: (Int32) -> String) -> String? {
         switch event {
         case .accepted(let descriptor):
             if accepted.count >= Self.mostConnections { accepted = [:] }
@@ -80,15 +82,18 @@ struct HandshakeReports {
         case .cryptography:
             "it was given another coordinator's key: give the worker this one's .key file as --coordinator-key"
         case .protocolError: Self.isNoPeer
-        case .ended: "it ended before it had said who it is: no peer of ours, or one that has given up"
+        case .ended where hasKeys: "it ended before it had proved who it is: one without a key, no peer of ours, or one that gave up"
+        case .ended: "it ended before it had said who it is: no peer of ours, or one that gave up"
         }
     }
 
     private mutating func say(_ who: String, at address: String, _ cause: String) -> String? {
         failedCount += 1
-        let text = "denied \(who)\(address.isEmpty ? "" : " from \(address)"): \(cause)"
-        guard said.count < Self.most, said.insert(text).inserted else { return nil }
-        return text
+        let topic = "\(who): \(cause)"
+        if address.isEmpty, said[topic] != nil { return nil }
+        guard saidCount < Self.most, said[topic, default: []].insert(address).inserted else { return nil }
+        saidCount += 1
+        return "denied \(who)\(address.isEmpty ? "" : " from \(address)"): \(cause)"
     }
 }
 

@@ -12,7 +12,7 @@ import Failures
 
 /// Answers libzmq's question whether a key may come in.
 public struct Authenticator: ~Copyable {
-    static let domain = "swift-mf"
+    package static let domain = "swift-mf"
     private static let endpoint = "inproc://zeromq.zap.01"
     private static let version = Array("1.0".utf8)
 
@@ -40,7 +40,7 @@ public struct Authenticator: ~Copyable {
     /// - Returns: what was decided, if it was about a key; nil when nothing waits or something else was asked.
     public func answer(_ isAllowed: (PublicKey) -> Bool) throws(Failure) -> (waited: Bool, decision: Decision?) {
         guard let frames = try socket.receive(maximumFrames: 8) else { return (false, nil) }
-        let request = frames.map { Array($0.bytes) }
+        let request = frames.map { frame in withExtendedLifetime(frame) { Array(frame.bytes) } }
         let decision = Self.decide(request, isAllowed)
         let isAdmitted = decision?.isAdmitted == true
         // The user id is the key itself: it stays what it is while names in the list may change.
@@ -54,7 +54,7 @@ public struct Authenticator: ~Copyable {
     }
 
     /// - Returns: nil when `request` is not about a key of ours.
-    static func decide(_ request: [[UInt8]], _ isAllowed: (PublicKey) -> Bool) -> Decision? {
+    package static func decide(_ request: [[UInt8]], _ isAllowed: (PublicKey) -> Bool) -> Decision? {
         guard request.count == 7, request[0] == version, request[2] == Array(domain.utf8),
             request[5] == Array("CURVE".utf8), let key = PublicKey(request[6])
         else { return nil }

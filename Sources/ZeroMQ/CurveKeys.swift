@@ -8,7 +8,7 @@ import Glibc
 /// What others may know of a pair of keys, and who holds it is known by.
 public struct PublicKey: Sendable, Hashable {
     /// 32 of them.
-    let bytes: [UInt8]
+    package let bytes: [UInt8]
 
     /// - Returns: nil unless there are 32 bytes.
     init?(_ bytes: some Collection<UInt8>) {

@@ -61,7 +61,8 @@ public struct SocketMonitor: ~Copyable {
     /// The next event that is of interest, or nil when none is waiting.
     public func next() throws(Failure) -> Event? {
         while let frames = try socket.receive(maximumFrames: 2) {
-            if let event = Self.event(frames[0].bytes) { return event }
+            // The frame must outlive the reading of it.
+            if let event = withExtendedLifetime(frames, { Self.event(frames[0].bytes) }) { return event }
         }
         return nil
     }

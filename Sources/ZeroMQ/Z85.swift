@@ -2,7 +2,7 @@
 // significant digit first. What people and files hold is checked here before libzmq sees it.
 
 /// 32 bytes as 40 characters.
-enum Z85 {
+package enum Z85 {
     static let keyByteCount = 32
     static let keyCharacterCount = 40
     private static let alphabet = Array(
@@ -14,7 +14,7 @@ enum Z85 {
     }()
 
     /// The characters of `bytes`, whose count is a multiple of 4.
-    static func encode(_ bytes: [UInt8]) -> String {
+    package static func encode(_ bytes: [UInt8]) -> String {
         var characters: [UInt8] = []
         for start in stride(from: 0, to: bytes.count, by: 4) {
             let value = bytes[start..<start + 4].reduce(0) { $0 << 8 | UInt64($1) }

@@ -1,10 +1,9 @@
+import ClusterRuntime
 import Failures
 import Foundation
 import TestKit
 import Testing
 import ZeroMQ
-
-@testable import ClusterRuntime
 
 @Suite struct KeyFileTests {
     private static func mode(_ path: String) throws -> Int {

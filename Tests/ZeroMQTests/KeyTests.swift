@@ -1,7 +1,6 @@
 import Failures
 import Testing
-
-@testable import ZeroMQ
+import ZeroMQ
 
 @Suite struct KeyTests {
     /// The example of ZeroMQ RFC 32, with the 24 bytes after it that make a key of it.
