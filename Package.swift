@@ -66,6 +66,11 @@ let package = Package(
                 "CommandSupport", "Evaluation", .product(name: "Subprocess", package: "swift-subprocess"),
             ]),
 
+        // What reads bytes of others, for fuzzing (deploy/fuzz.sh) and for replaying what it found.
+        .target(
+            name: "FuzzTargets",
+            dependencies: ["ArrayFiles", "ZeroMQ", "Ratings", "Model", "Cluster", "ClusterRuntime", "Failures"]),
+
         // Tests.
         .target(
             name: "TestKit",
@@ -81,6 +86,7 @@ let package = Package(
         .testTarget(name: "TrainingTests", dependencies: ["Training", "TestKit"]),
         .testTarget(name: "ModelTests", dependencies: ["Model", "Evaluation", "TestKit"]),
         .testTarget(name: "ClusterTests", dependencies: ["Cluster", "ClusterRuntime", "ZeroMQ", "TestKit"]),
+        .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "TestKit"]),
         .testTarget(name: "CommandTests", dependencies: ["TestKit", "LeastSquares", "mf", "mf-coordinator", "mf-worker"]),
     ],
     swiftLanguageModes: [.v6]

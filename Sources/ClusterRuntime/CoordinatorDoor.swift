@@ -54,10 +54,13 @@ struct CoordinatorDoor {
         switch failure {
         case .denied: "the coordinator denies this worker's key: copy its .key file into the coordinator's --allow folder"
         case .mechanism where hasKeys:
-            "the coordinator has no key: start it with --key and --allow, or check the address"
+            "the coordinator has no key: it has to be started with --key and --allow"
         case .mechanism: "the coordinator demands a key: start this worker with --key and --coordinator-key"
         case .cryptography where hasKeys, .ended where hasKeys:
-            "the handshake fails: check that --coordinator-key is the coordinator's .key file, and the address"
+            """
+            the handshake fails: check that --coordinator-key is the coordinator's .key file, that the coordinator \
+            was started with --key and --allow, and the address
+            """
         case .cryptography, .ended, .protocolError:
             "what listens there is no coordinator, or demands a key: check the address, --key and --coordinator-key"
         }
