@@ -36,8 +36,8 @@ let package = Package(
         .target(name: "Ratings", dependencies: ["ArrayFiles", "Failures"]),
         .target(name: "LeastSquares", dependencies: ["CKernels", "Ratings", "Failures"]),
         .target(name: "Training", dependencies: ["LeastSquares", "Ratings", "Failures"]),
-        .target(name: "Model", dependencies: ["ArrayFiles", "Ratings", "Training", "Failures"]),
-        .target(name: "Evaluation", dependencies: ["Model", "Ratings", "Failures"]),
+        .target(name: "Model", dependencies: ["ArrayFiles", "Ratings", "LeastSquares", "Training", "Failures"]),
+        .target(name: "Evaluation", dependencies: ["ArrayFiles", "Model", "LeastSquares", "Ratings", "Failures"]),
 
         // The cluster: pure state machines, and the shells that carry out their actions.
         .target(
@@ -75,7 +75,8 @@ let package = Package(
         .target(
             name: "TestKit",
             dependencies: [
-                "ArrayFiles", "Ratings", "Cluster", "ClusterRuntime", .product(name: "DequeModule", package: "swift-collections"),
+                "ArrayFiles", "Ratings", "Cluster", "ClusterRuntime",
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]),

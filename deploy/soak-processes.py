@@ -87,7 +87,7 @@ class Cluster:
                 raise RuntimeError(f"no model after {self.options.limit} s")
             # A worker that was thawed may have given up; its place is taken, as an operator would.
             for index, worker in enumerate(self.workers):
-                if worker.poll() is not None:
+                if worker.poll() not in (None, 0):
                     self.workers[index] = self.start_worker()
                     self.counts["worker started anew"] += 1
             if now >= due:
@@ -145,6 +145,8 @@ def main():
             began = time.monotonic()
             try:
                 same = content(cluster.run()) == expected
+                with open(os.path.join(folder, "log"), errors="replace") as log:
+                    cluster.counts["resumed from a checkpoint"] += log.read().count("going on from the checkpoint")
             except RuntimeError as error:
                 same = False
                 print(f"seed {seed}: {error}", flush=True)
@@ -157,6 +159,8 @@ def main():
                 kept = shutil.copytree(folder, f"soak-{seed}", dirs_exist_ok=True)
                 sys.exit(f"seed {seed}: the model is not that of the undisturbed job; all of it is in {kept}")
             shutil.rmtree(folder)
+        if options.runs > 2 and counts["resumed from a checkpoint"] == 0:
+            sys.exit("no coordinator has gone on from a checkpoint: this has tested nothing")
         print(f"{options.runs} runs, {options.runs} identical models; "
               + ", ".join(f"{count} {name}" for name, count in sorted(counts.items())))
     finally:

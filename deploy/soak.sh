@@ -5,16 +5,27 @@
 #
 # runs the simulated cluster with N seeds (10000), or for M minutes, from SEED on. A seed that fails is printed with
 # the command that replays it; with --seeds 1 the faults and what the coordinator did are printed, too.
+#
+#     deploy/soak.sh --ratings FILE [--runs N] [--seed S]
+#
+# runs the real programs on a rating file instead, and kills and freezes them (soak-processes.py).
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$repository"
+
+if [[ ${1:-} == --ratings ]]; then
+    require_tools
+    say "Building for release"
+    build .build/test/build.log --build-tests
+    exec python3 deploy/soak-processes.py "$@"
+fi
 
 seeds=
 minutes=
 first=0
 while (($#)); do
     [[ $1 =~ ^--(seeds|minutes|first)$ && ${2:-} =~ ^[0-9]{1,15}$ ]] ||
-        fail "usage: deploy/soak.sh [--seeds N] [--minutes M] [--first SEED]"
+        fail "usage: deploy/soak.sh [--seeds N] [--minutes M] [--first SEED], or --ratings FILE [--runs N] [--seed S]"
     printf -v "${1#--}" '%s' "$((10#$2))"
     shift 2
 done

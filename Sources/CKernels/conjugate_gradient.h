@@ -11,9 +11,26 @@
 // The errors e come along, so the row's squared error costs nothing. The last step needs no F't.
 // (Hestenes & Stiefel 1952; for the normal equations: Bjoerck 1996, 7.4. Takacs et al. 2011 use it for ALS.)
 
-/// The last part of a visit to `rows` ratings from `k` on, whose products with p are known: t.
+/// The last part of a visit to `rows` ratings from `k` on, whose products with p are known but for `offset`: t, and in
+/// `errors` what multiplies their factors in q.
 MF_INLINE void finish_products(
-    struct mf_row row, const enum mf_visit kind, size_t k, const size_t rows, vec4 products, float *errors, float *t) {
+    struct mf_row row, const enum mf_visit kind, size_t k, const size_t rows, vec4 products, float offset, float *errors,
+    float *t) {
+    if (row.weights != NULL) {
+        *(vec4 *)errors = products;
+        memcpy(t + k, errors, rows * sizeof(float));
+        if (kind == mf_visit_image) return;
+        float weights[MF_ROWS_AT_ONCE] __attribute__((aligned(16))) = {0};
+        memcpy(weights, row.weights + k, rows * sizeof(float));
+        products = products * *(vec4 *)weights;
+        if (kind == mf_visit_residual) {
+            memcpy(weights, row.values + k, rows * sizeof(float));
+            products = *(vec4 *)weights - products;
+        }
+        *(vec4 *)errors = products;
+        return;
+    }
+    products = products + offset;
     if (kind == mf_visit_residual) {
         float values[MF_ROWS_AT_ONCE] __attribute__((aligned(16))) = {0};
         memcpy(values, row.values + k, rows * sizeof(float));
@@ -33,7 +50,7 @@ enum { MF_HELD_PARTS = 4 };
 /// Visits `rows` (4 or 1) ratings from `k` on; p and q have `parts` vectors, a constant, in registers.
 MF_INLINE void visit_held_rows(
     struct mf_row row, const bool bf16, const enum mf_visit kind, bool far, size_t k, const size_t rows, const size_t parts,
-    const vec *p, float *t, vec *q) {
+    const vec *p, float offset, float *t, vec *q) {
     // What is read once stays in registers where those are enough.
     const bool keeps = MF_WIDTH == 16 && parts <= 4 && kind != mf_visit_image;
     const void *f[MF_ROWS_AT_ONCE];
@@ -50,7 +67,7 @@ MF_INLINE void visit_held_rows(
             sums[r] += part * p[c];
         }
     float errors[MF_ROWS_AT_ONCE] __attribute__((aligned(16)));
-    finish_products(row, kind, k, rows, sum4(sums[0], sums[1], sums[2], sums[3]), errors, t);
+    finish_products(row, kind, k, rows, sum4(sums[0], sums[1], sums[2], sums[3]), offset, errors, t);
     if (kind == mf_visit_image) return;
     MF_UNROLL for (size_t c = 0; c < parts; c++) {
         vec total = q[c] + errors[0] * (keeps ? kept[0][c] : load_part(f[0], bf16, c));
@@ -65,8 +82,8 @@ MF_INLINE void visit_held_rows(
 
 /// Visits all ratings with p and q, of `parts` vectors, in registers.
 MF_INLINE void visit_held(
-    struct mf_row row, const bool bf16, const enum mf_visit kind, bool far, const size_t parts, const float *p, float *t,
-    float *q) {
+    struct mf_row row, const bool bf16, const enum mf_visit kind, bool far, const size_t parts, const float *p,
+    float offset, float *t, float *q) {
     vec held_p[MF_HELD_PARTS], held_q[MF_HELD_PARTS];
     MF_UNROLL for (size_t c = 0; c < parts; c++) {
         held_p[c] = load(p + c * MF_WIDTH);
@@ -74,8 +91,8 @@ MF_INLINE void visit_held(
     }
     size_t k = 0;
     for (; k + MF_ROWS_AT_ONCE <= row.count; k += MF_ROWS_AT_ONCE)
-        visit_held_rows(row, bf16, kind, far, k, MF_ROWS_AT_ONCE, parts, held_p, t, held_q);
-    for (; k < row.count; k++) visit_held_rows(row, bf16, kind, far, k, 1, parts, held_p, t, held_q);
+        visit_held_rows(row, bf16, kind, far, k, MF_ROWS_AT_ONCE, parts, held_p, offset, t, held_q);
+    for (; k < row.count; k++) visit_held_rows(row, bf16, kind, far, k, 1, parts, held_p, offset, t, held_q);
     if (kind == mf_visit_image) return;
     MF_UNROLL for (size_t c = 0; c < parts; c++) store(q + c * MF_WIDTH, held_q[c]);
 }
@@ -98,14 +115,14 @@ MF_INLINE void add_wide(
 /// Visits `rows` ratings from `k` on, for any stride.
 MF_INLINE void visit_wide_rows(
     struct mf_row row, const bool bf16, const enum mf_visit kind, bool far, size_t k, const size_t rows, const float *p,
-    float *t, float *q) {
+    float offset, float *t, float *q) {
     const void *f[MF_ROWS_AT_ONCE];
     MF_UNROLL for (size_t r = 0; r < rows; r++) {
         if (far) prefetch_ahead(row, bf16, k + r);
         f[r] = factors_of(row, bf16, k + r);
     }
     float errors[MF_ROWS_AT_ONCE] __attribute__((aligned(16)));
-    finish_products(row, kind, k, rows, products_with(f, bf16, rows, row.stride, p), errors, t);
+    finish_products(row, kind, k, rows, products_with(f, bf16, rows, row.stride, p), offset, errors, t);
     if (kind == mf_visit_image) return;
     size_t j = 0;
     for (; j + MF_GROUP <= row.stride; j += MF_GROUP) add_wide(f, bf16, rows, j, MF_GROUP_PARTS, errors, q);
@@ -113,38 +130,40 @@ MF_INLINE void visit_wide_rows(
 }
 
 MF_INLINE void visit_wide(
-    struct mf_row row, const bool bf16, const enum mf_visit kind, bool far, const float *p, float *t, float *q) {
+    struct mf_row row, const bool bf16, const enum mf_visit kind, bool far, const float *p, float offset, float *t,
+    float *q) {
     if (kind != mf_visit_image) memset(q, 0, row.stride * sizeof(float));
     size_t k = 0;
     for (; k + MF_ROWS_AT_ONCE <= row.count; k += MF_ROWS_AT_ONCE)
-        visit_wide_rows(row, bf16, kind, far, k, MF_ROWS_AT_ONCE, p, t, q);
-    for (; k < row.count; k++) visit_wide_rows(row, bf16, kind, far, k, 1, p, t, q);
+        visit_wide_rows(row, bf16, kind, far, k, MF_ROWS_AT_ONCE, p, offset, t, q);
+    for (; k < row.count; k++) visit_wide_rows(row, bf16, kind, far, k, 1, p, offset, t, q);
 }
 
 /// Factors of more than this many bytes do not stay in the second-level cache from one visit to the next.
 enum { MF_NEAR_BYTES = 1 << 19 };
 
-/// Visits all ratings; sets q.
+/// Visits all ratings; sets q but for the constant's column.
 MF_INLINE void visit_all(
     struct mf_row row, const bool bf16, const enum mf_visit kind, const float *p, float *t, float *q) {
+    const float offset = constant_product(&row, p);
     const bool far = kind == mf_visit_residual || row.count * row.stride * (bf16 ? 2 : 4) > MF_NEAR_BYTES;
     switch (row.stride / MF_WIDTH) {
-    case 1: visit_held(row, bf16, kind, far, 1, p, t, q); break;
-    case 2: visit_held(row, bf16, kind, far, 2, p, t, q); break;
-    case 3: visit_held(row, bf16, kind, far, 3, p, t, q); break;
-    case 4: visit_held(row, bf16, kind, far, 4, p, t, q); break;
+    case 1: visit_held(row, bf16, kind, far, 1, p, offset, t, q); break;
+    case 2: visit_held(row, bf16, kind, far, 2, p, offset, t, q); break;
+    case 3: visit_held(row, bf16, kind, far, 3, p, offset, t, q); break;
+    case 4: visit_held(row, bf16, kind, far, 4, p, offset, t, q); break;
 #if MF_WIDTH == 16
-    case 5: visit_held(row, bf16, kind, far, 5, p, t, q); break;
-    case 6: visit_held(row, bf16, kind, far, 6, p, t, q); break;
-    case 7: visit_held(row, bf16, kind, far, 7, p, t, q); break;
-    case 8: visit_held(row, bf16, kind, far, 8, p, t, q); break;
+    case 5: visit_held(row, bf16, kind, far, 5, p, offset, t, q); break;
+    case 6: visit_held(row, bf16, kind, far, 6, p, offset, t, q); break;
+    case 7: visit_held(row, bf16, kind, far, 7, p, offset, t, q); break;
+    case 8: visit_held(row, bf16, kind, far, 8, p, offset, t, q); break;
 #endif
-    default: visit_wide(row, bf16, kind, far, p, t, q);
+    default: visit_wide(row, bf16, kind, far, p, offset, t, q);
     }
 }
 
-/// The sum of squares of any number of floats of any alignment, in double precision.
-MF_INLINE double sum_of_squares(const float *a, size_t count) {
+/// The sum of any number of floats of any alignment, or of their squares, in double precision.
+MF_INLINE double sum_of(const float *a, size_t count, const bool squares) {
     typedef double part __attribute__((vector_size(MF_WIDTH * 8)));
     typedef float loose __attribute__((vector_size(MF_WIDTH * 4), aligned(4), may_alias));
     part sums[2] = {{0}, {0}};
@@ -152,14 +171,33 @@ MF_INLINE double sum_of_squares(const float *a, size_t count) {
     for (; k + 2 * MF_WIDTH <= count; k += 2 * MF_WIDTH) {
         MF_UNROLL for (size_t c = 0; c < 2; c++) {
             const part wide = __builtin_convertvector(*(const loose *)(a + k + c * MF_WIDTH), part);
-            sums[c] += wide * wide;
+            sums[c] += squares ? wide * wide : wide;
         }
     }
     const part both = sums[0] + sums[1];
     double total = 0;
     MF_UNROLL for (size_t lane = 0; lane < MF_WIDTH; lane++) total += both[lane];
-    for (; k < count; k++) total += (double)a[k] * a[k];
+    for (; k < count; k++) total += squares ? (double)a[k] * a[k] : a[k];
     return total;
+}
+
+MF_INLINE double sum_of_squares(const float *a, size_t count) { return sum_of(a, count, true); }
+
+/// The sum over the ratings of w t^2 or, as a loss, of c (1 - t)^2 - (c - w) t^2 = c + t (w t - 2 c); in double
+/// precision.
+MF_INLINE double sum_of_terms(struct mf_row row, const float *t, const bool loss) {
+    double sums[4] = {0}, total = 0;
+    size_t k = 0;
+    for (; k + 4 <= row.count; k += 4)
+        MF_UNROLL for (size_t c = 0; c < 4; c++) {
+            const double at = t[k + c], weighted = (double)row.weights[k + c] * at, confidence = row.values[k + c];
+            sums[c] += loss ? confidence + at * (weighted - 2 * confidence) : weighted * at;
+        }
+    for (; k < row.count; k++) {
+        const double at = t[k], weighted = (double)row.weights[k] * at, confidence = row.values[k];
+        total += loss ? confidence + at * (weighted - 2 * confidence) : weighted * at;
+    }
+    return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + total;
 }
 
 MF_INLINE void visit_as(struct mf_row row, const bool bf16, enum mf_visit kind, const float *p, float *t, float *q) {
@@ -173,7 +211,22 @@ MF_INLINE void visit_as(struct mf_row row, const bool bf16, enum mf_visit kind, 
 static double visit_ratings(const struct mf_row *row, enum mf_visit kind, const float *p, float *t, float *q) {
     if (row->words != NULL) visit_as(*row, true, kind, p, t, q);
     else visit_as(*row, false, kind, p, t, q);
-    return sum_of_squares(t, row->count);
+    if (row->constant != 0 && kind != mf_visit_image) {
+        for (size_t j = row->stride; j < extended_stride(row); j++) q[j] = 0;
+        q[row->constant_column] = row->constant * (float)sum_of(t, row->count, false);
+    }
+    return row->weights == NULL ? sum_of_squares(t, row->count) : sum_of_terms(*row, t, false);
+}
+
+static double weighted_loss(const struct mf_row *row, const float *scores) {
+    return sum_of_terms(*row, scores, true);
+}
+
+static void multiply(const float *matrix, size_t stride, const float *x, float *y) {
+    for (size_t j = 0; j < stride; j += MF_LANES) {
+        memset(y + j, 0, MF_LANES * sizeof(float));
+        add_rows(matrix + j, stride, x, stride, 1, y + j);
+    }
 }
 
 /// z = K g.
@@ -182,10 +235,7 @@ MF_INLINE void precondition(size_t stride, struct mf_descent *at) {
         memcpy(at->z, at->g, stride * sizeof(float));
         return;
     }
-    for (size_t j = 0; j < stride; j += MF_LANES) {
-        memset(at->z + j, 0, MF_LANES * sizeof(float));
-        add_rows(at->inverse + j, stride, at->g, stride, 1, at->z + j);
-    }
+    multiply(at->inverse, stride, at->g, at->z);
 }
 
 static float begin_descent(size_t stride, float ridge, struct mf_descent *at) {
@@ -224,14 +274,15 @@ static double reduce_errors(float *errors, const float *images, float alpha, siz
 
 static double conjugate_gradient(
     const struct mf_row *row, size_t steps, float ridge, float *errors, struct mf_descent *at) {
+    const size_t stride = extended_stride(row);
     float *images = errors + row->count;
     double error = visit_ratings(row, mf_visit_residual, at->x, errors, at->q);
-    float square = begin_descent(row->stride, ridge, at);
+    float square = begin_descent(stride, ridge, at);
     for (size_t step = 1; step <= steps && square != 0; step++) {
         const bool last = step == steps;
         const double image_square = visit_ratings(row, last ? mf_visit_image : mf_visit_product, at->p, images, at->q);
-        const float alpha = step_length(row->stride, ridge, square, image_square, at);
-        square = descend(row->stride, ridge, square, alpha, last, at);
+        const float alpha = step_length(stride, ridge, square, image_square, at);
+        square = descend(stride, ridge, square, alpha, last, at);
         error = reduce_errors(errors, images, alpha, row->count);
     }
     return error;

@@ -41,6 +41,17 @@ MF_INLINE vec load_part(const void *factors, const bool bf16, const size_t part)
     return within < MF_PARTS ? (vec)(word << 16) : (vec)(word & 0xFFFF0000);
 }
 
+/// E: the padded number of columns of vectors that meet a row.
+MF_INLINE size_t extended_stride(const struct mf_row *row) {
+    const size_t end = row->constant_column / MF_LANES * MF_LANES + MF_LANES;
+    return row->constant == 0 || end < row->stride ? row->stride : end;
+}
+
+/// What the constant adds to every product with `x`.
+MF_INLINE float constant_product(const struct mf_row *row, const float *x) {
+    return row->constant == 0 ? 0 : row->constant * x[row->constant_column];
+}
+
 /// Ratings whose factors are asked for ahead of the one in hand: about the latency of memory.
 enum { MF_PREFETCH_AHEAD = 8 };
 

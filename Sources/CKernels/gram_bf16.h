@@ -79,7 +79,7 @@ static void add_gram_bf16(const float *panel, size_t count, size_t stride, size_
 #else
 
 MF_INLINE void gather_bf16(struct mf_row row, size_t start, size_t count, float *panel, float *right) {
-    gather(row, true, start, count, panel, right);
+    gather(row, true, false, start, count, panel, right);
 }
 
 static void add_gram_bf16(const float *panel, size_t count, size_t stride, size_t first, float *matrix) {

@@ -25,6 +25,8 @@ static const struct mf_kernels table = {
     .descend = descend,
     .reduce_errors = reduce_errors,
     .squared_error = squared_error,
+    .weighted_loss = weighted_loss,
+    .multiply = multiply,
     .multiply_add = multiply_add,
     .sum_all = sum_all,
 };

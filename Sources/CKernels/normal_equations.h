@@ -1,23 +1,30 @@
 // Why: the equations of a row, F'F and F'values, from the factors that its ratings name.
 
-MF_INLINE void add_equations(struct mf_row row, const bool bf16, float *panel, float *matrix, float *right) {
+// Weighted factors are products, which bfloat16 would round once more: their panel is in single precision, whatever the
+// form they are gathered from.
+
+MF_INLINE void add_equations(
+    struct mf_row row, const bool bf16, const bool weighted, float *panel, float *matrix, float *right) {
     const size_t stride = row.stride, share = (MF_PANEL_ROWS * MF_TILE_ROWS + stride - 1) / stride;
     for (size_t start = 0; start < row.count; start += MF_PANEL_ROWS) {
         const size_t left = row.count - start, count = left < MF_PANEL_ROWS ? left : MF_PANEL_ROWS;
-        if (bf16) gather_bf16(row, start, count, panel, right);
-        else gather(row, false, start, count, panel, right);
+        if (bf16 && !weighted) gather_bf16(row, start, count, panel, right);
+        else gather(row, bf16, weighted, start, count, panel, right);
         // While this panel is multiplied, the next one comes from memory, a share of it with each row of tiles.
         for (size_t i = 0, next = start + count; i < stride; i += MF_TILE_ROWS, next += share) {
             prefetch_rows(row, bf16, next, share);
-            if (bf16) add_gram_bf16(panel, count, stride, i, matrix);
+            if (bf16 && !weighted) add_gram_bf16(panel, count, stride, i, matrix);
             else add_gram(panel, count, stride, i, i + MF_TILE_ROWS, 1, matrix);
         }
     }
 }
 
 static void add_normal_equations(const struct mf_row *row, float *panel, float *matrix, float *right) {
-    if (row->words != NULL) add_equations(*row, true, panel, matrix, right);
-    else add_equations(*row, false, panel, matrix, right);
+    const bool bf16 = row->words != NULL, weighted = row->weights != NULL;
+    if (bf16 && weighted) add_equations(*row, true, true, panel, matrix, right);
+    else if (bf16) add_equations(*row, true, false, panel, matrix, right);
+    else if (weighted) add_equations(*row, false, true, panel, matrix, right);
+    else add_equations(*row, false, false, panel, matrix, right);
 }
 
 /// The 4 x 4 tile of F F' at ratings `p` and `q`, `parts` vectors from column `j` on.

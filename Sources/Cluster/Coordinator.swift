@@ -209,7 +209,9 @@ public struct Coordinator {
         }
         if closing != nil { return actions }
         copyOverdueBlocks(now)
-        if let deserted, now - deserted > settings.workerTimeout {
+        // One that is taking in the job is given the time for it; one that proves unfit, or dies of it, puts nothing off.
+        let isPreparing = workers.values.contains { $0.standing == .welcomed }
+        if let deserted, now - deserted > settings.workerTimeout, !isPreparing {
             let needed = solving == nil ? settings.minWorkers : 1
             let failure = refusals.tooFew(workers.count, of: needed, for: settings.workerTimeout)
             end(.failed(failure), .failed, "too few workers", now)
@@ -271,7 +273,6 @@ public struct Coordinator {
         workers[id] = WorkerLedger(id: id, hello: hello, now: now)
         solving?.losses.forgive(hello.name)
         if solving != nil {
-            deserted = nil
             welcome(id, now)
         } else if workers.count >= settings.minWorkers {
             deserted = nil
@@ -287,7 +288,7 @@ public struct Coordinator {
         let hello = workers[id]!.hello
         guard hello.kernelLevels.contains(job.kernelLevel.rawValue) else {
             workers[id] = nil
-            if workers.isEmpty { deserted = now }
+            if workers.isEmpty { deserted = deserted ?? now }
             refuse(
                 hello, id,
                 """
@@ -316,7 +317,7 @@ public struct Coordinator {
 
     private mutating func remove(_ id: WorkerID, reason: String, _ now: Duration, by loss: Loss? = nil) {
         guard let ledger = workers.removeValue(forKey: id) else { return }
-        if workers.isEmpty { deserted = now }
+        if workers.isEmpty { deserted = deserted ?? now }
         actions.append(.report(.workerLeft(name: ledger.hello.name, reason: reason, workers: workers.count)))
         actions.append(.report(.membershipEnded(ledger.account)))
         guard solving != nil else { return }
@@ -374,6 +375,7 @@ public struct Coordinator {
         let hello = workers[id]!.hello
         if !mapsStore, let limit = hello.memoryLimit, !giveRoom(id, hello, limit, now) { return }
         workers[id]!.standing = .ready(mapsStore: mapsStore)
+        deserted = nil
         workers[id]!.time.readySince = now
         workers[id]!.life.endPreparing()
         for side in Side.allCases {
@@ -407,7 +409,7 @@ public struct Coordinator {
         let need = memoryNeed(hello)
         if let defect = need.defect(ofLimit: limit, ratings: leastRatings, mapsStore: false) {
             workers[id] = nil
-            if workers.isEmpty { deserted = now }
+            if workers.isEmpty { deserted = deserted ?? now }
             refuse(hello, id, defect, now)
             return false
         }
@@ -639,7 +641,8 @@ public struct Coordinator {
     private mutating func complete(_ solving: Solving, _ now: Duration) {
         let halfStep = solving.halfStep
         let objective = Objective(
-            blocks: solving.sums.map { $0! }, side: halfStep.side, fixedPenalty: factors.penalty[halfStep.side.other])
+            blocks: solving.sums.map { $0! }, side: halfStep.side, fixedPenalty: factors.penalty[halfStep.side.other],
+            isImplicit: configuration.implicit != nil)
         factors.complete(halfStep, objective)
         let present = workers.keys.sorted().compactMap { workers[$0]!.isReady ? workers[$0]!.time : nil }
         let time = HalfStepTime(of: present, began: solving.began, ended: now)

@@ -10,7 +10,7 @@ public struct JobData: Sendable {
     public let holdout: RatingMatrix?
     public let plan: BySide<BlockPlan>
 
-    /// Plans the blocks for factors of rank `rank`, none cheaper than `minimumBlockCost`.
+    /// Plans the blocks for rows of `rank` numbers, a bias included, none cheaper than `minimumBlockCost`.
     public init(
         ratings: RatingMatrix, holdout: RatingMatrix?, rank: Int, minimumBlockCost: Double = BlockPlan.minimumCost
     ) {

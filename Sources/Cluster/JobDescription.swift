@@ -30,7 +30,9 @@ public struct JobDescription: Sendable, Hashable {
     }
 
     public var rank: Int { solver.rank }
-    public var initialFactors: InitialFactors { InitialFactors(seed: seed, rank: rank) }
+    public var initialFactors: InitialFactors {
+        InitialFactors(seed: seed, rank: rank, hasBiases: solver.hasBiases, isNonnegative: solver.isNonnegative)
+    }
 
     /// What a worker needs beside ratings, as far as this tells.
     public func memoryNeed(threads: Int) -> MemoryNeed {
@@ -39,7 +41,7 @@ public struct JobDescription: Sendable, Hashable {
 
     /// Bytes of the factors of block `block` of `side`.
     public func factorByteCount(_ side: Side, _ block: Int) -> Int {
-        plan[side].rows(block).count * rank * MemoryLayout<Float>.size
+        plan[side].rows(block).count * solver.width * MemoryLayout<Float>.size
     }
 }
 
@@ -82,6 +84,14 @@ extension SolverConfiguration {
         writer.text(precision.rawValue)
         writer.integer(UInt32(conjugateGradientSteps))
         writer.number(intercept)
+        writer.text(hasBiases ? "biases" : "no-biases")
+        if let biasRegularization { writer.number(biasRegularization) }
+        writer.text(isNonnegative ? "nonnegative" : "any-sign")
+        writer.text(implicit == nil ? "explicit" : "implicit")
+        if let implicit {
+            writer.text(implicit.confidence.rawValue)
+            writer.number(implicit.unseenConfidence)
+        }
     }
 
     init(from reader: inout WireReader) throws(WireError) {
@@ -92,8 +102,27 @@ extension SolverConfiguration {
             conjugateGradientSteps: try reader.count(
                 UInt32.self, in: 1...JobConfiguration.maximumConjugateGradientSteps),
             intercept: try reader.float())
-        guard regularization.isFinite, regularization >= 0, intercept.isFinite else {
-            throw WireError("the regularization or the intercept is not a number that can be")
+        switch try reader.text() {
+        case "no-biases": break
+        case "biases": biasRegularization = try reader.double()
+        default: throw WireError("whether there are biases is unknown")
         }
+        switch try reader.text() {
+        case "any-sign": break
+        case "nonnegative": isNonnegative = true
+        default: throw WireError("whether factors may be negative is unknown")
+        }
+        switch try reader.text() {
+        case "explicit": break
+        case "implicit":
+            implicit = ImplicitLoss(
+                confidence: try reader.choice(Confidence.self), unseenConfidence: try reader.double())
+        default: throw WireError("the loss is unknown")
+        }
+        guard regularization.isFinite, regularization >= 0, intercept.isFinite,
+            implicit.map({ $0.unseenConfidence.isFinite && $0.unseenConfidence >= 0 && intercept == 0 }) ?? true,
+            biasRegularization.map({ $0 == regularization || ($0 > 0 && $0.isFinite && regularization > 0) }) ?? true,
+            biasRegularization == nil || implicit == nil
+        else { throw WireError("the regularization, the intercept or a confidence is not a number that can be") }
     }
 }

@@ -42,7 +42,9 @@ struct JobFactors {
         results = data.plan.map { Array(repeating: nil, count: $0.count) }
         extrapolatedPenalties = Array(repeating: 0, count: data.plan.item.count)
         penalty = BySide(user: Side.user, item: Side.item).map { side in
-            Objective.initialPenalty(initial, side: side, offsets: data.rows(side).offsets.elements, solver: solver)
+            Objective.initialPenalty(
+                initial, side: side, offsets: data.rows(side).offsets.elements, others: data.rows(side).columnCount,
+                solver: solver)
         }
     }
 
@@ -147,11 +149,9 @@ struct JobFactors {
         let (offsets, floats) = (data.rows(.item).offsets, factors.floats)
         var penalty = 0.0
         for (index, row) in data.plan.item.rows(block).enumerated() {
-            var squares = 0.0
-            for element in floats[index * solver.rank..<(index + 1) * solver.rank] {
-                squares += Double(element) * Double(element)
-            }
-            penalty += solver.regularization(ofRowWith: Int(offsets[row + 1] - offsets[row])) * squares
+            let squares = solver.squaredNorm(of: floats.baseAddress! + index * solver.width)
+            let count = Int(offsets[row + 1] - offsets[row])
+            penalty += solver.regularization(ofRowWith: count, others: data.rows(.item).columnCount) * squares
         }
         return penalty
     }

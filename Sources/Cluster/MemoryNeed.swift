@@ -4,7 +4,7 @@
 //     factors      rows of both sides x d rounded up to 16 x 4 bytes, each side in pages of 2 MiB; in bfloat16
 //                  precision half as much again of the larger side
 //     workspaces   a thread: a d x d matrix, a panel of 64 rows, what the longest row needs; eight parts of a long
-//                  row; a preconditioner and what it is made of
+//                  row; a preconditioner and what it is made of; with the implicit loss the fixed side's Gram matrix
 //     traffic      payloads under way, as many as there are credits, and results on their way out
 //     process      the program itself
 //
@@ -38,20 +38,26 @@ public struct MemoryNeed: Sendable, Hashable {
     ///   - solver: its rank at most `JobConfiguration.maximumRank`.
     ///   - longestRow: ratings of the row that has the most; 0 where that is not known; the need is then too low.
     public init(rowCounts: BySide<Int>, solver: SolverConfiguration, threads: Int, longestRow: Int = 0) {
-        let rank = solver.rank
-        let stride = FactorMatrix.stride(forRank: rank) ?? rank
+        let width = solver.width
+        let stride = FactorMatrix.stride(forRank: solver.rank) ?? solver.rank
+        // With biases a row has one more unknown, for which the padding may have room.
+        let order = FactorMatrix.stride(forRank: width) ?? width
         let floatByteCount = MemoryLayout<Float>.size
-        func matrix(_ rows: Int) -> Int { max(rows, 1) * stride * floatByteCount + Self.hugePageByteCount }
+        func matrix(_ rows: Int) -> Int { max(rows, 1) * (stride + width - solver.rank) * floatByteCount + Self.hugePageByteCount }
         // Two factors a word, in groups of 32.
         let roundedRow = (stride + 31) / 32 * 16 * MemoryLayout<UInt32>.size
         let rounded = max(rowCounts.user, rowCounts.item, 1) * roundedRow + Self.hugePageByteCount
         factors = matrix(rowCounts.user) + matrix(rowCounts.item) + (solver.precision == .bf16 ? rounded : 0)
-        let rowFloats = (stride + Self.panelRows + 4) * stride
+        let rowFloats = (order + Self.panelRows + 4) * order + (order == stride ? 0 : stride * stride)
+            + (solver.isNonnegative ? order * order : 0)
         let blockRows = min(
-            max(rowCounts.user, rowCounts.item), max(1, BlockPlan.maximumFactorByteCount / (rank * floatByteCount)))
+            max(rowCounts.user, rowCounts.item), max(1, BlockPlan.maximumFactorByteCount / (width * floatByteCount)))
+        // The whole Gram matrix, and a weight for each rating of the longest row, in memory that grows by doubling.
+        let implicitByteCount = WholeGram.byteCount(stride: stride) + 2 * threads * longestRow * floatByteCount
         workspaces =
             (threads * (rowFloats + Self.floatsPerRating * longestRow) + (Self.longRowParts + 2) * rowFloats) * floatByteCount
             + blockRows * Self.rowResultByteCount
+            + (solver.implicit == nil ? 0 : implicitByteCount)
         traffic = (Limits.credit + Limits.blocksInFlight) * Limits.payloadByteCount
     }
 

@@ -41,7 +41,7 @@ package struct Stragglers {
         }
     }
 
-    /// Which block an idle worker should solve too: the one that its worker has been at the longest, if that is overdue.
+    /// Which block an idle worker should solve too: the one that its worker has been at the longest, if it is overdue.
     /// - Parameters:
     ///   - candidates: blocks that one worker has, those of a worker in the order of its line.
     ///   - hasRatings: whether the idle worker has the ratings of a block.

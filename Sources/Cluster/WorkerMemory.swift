@@ -35,10 +35,11 @@ public final class WorkerMemory: @unchecked Sendable {
         self.data = data
         let initial = job.initialFactors
         factors = try BySide(user: Side.user, item: Side.item).map { side throws(Failure) in
-            let matrix = try FactorMatrix(rowCount: job.plan[side].rowCount, rank: job.rank)
+            let matrix = try FactorMatrix(
+                rowCount: job.plan[side].rowCount, rank: job.rank, hasBiases: job.solver.hasBiases)
             for block in 0..<job.plan[side].count {
                 let rows = job.plan[side].rows(block)
-                withUnsafeTemporaryAllocation(of: Float.self, capacity: rows.count * job.rank) { compact in
+                withUnsafeTemporaryAllocation(of: Float.self, capacity: rows.count * job.solver.width) { compact in
                     initial.write(side: side, rows: rows, to: compact.baseAddress!)
                     matrix.setRows(rows, from: compact.baseAddress!)
                 }

@@ -2,7 +2,7 @@
 // names belongs to one job and one coordinator at a time:
 //
 //     DIR/lock                      held by the coordinator; the kernel frees it when that dies
-//     DIR/job.json                  the job and its epoch, which each coordinator raises before it listens
+//     DIR/job.json                  the job and its epoch, which each coordinator raises before it answers anyone
 //     DIR/checkpoint-00000012/      checkpoint.json (the record, and checksums), user_factors.npy, item_factors.npy ...
 //     DIR/checkpoint-00000011/      the two before it
 //     DIR/checkpoint-00000010/
@@ -32,6 +32,8 @@ public final class CheckpointFolder: Sendable {
     private let lock: FileLock
     /// Where each state of the factors is, in the newest checkpoint, and in how many it is.
     private let written = Mutex<[Checkpoint.Factors.Identity: WrittenFactors]>([:])
+    /// Those newer than the one that the job goes on from: their names are those of its next ones.
+    private let damaged = Mutex<[Int]>([])
 
     /// Makes the folder if there is none, and takes its lock.
     /// - Parameter resumes: whether checkpoints that are there shall be gone on from; else there must be none.
@@ -122,6 +124,7 @@ public final class CheckpointFolder: Sendable {
         for configuration: JobConfiguration, storeFingerprint: String, rowCounts: BySide<Int>, warn: (String) -> Void
     ) throws(Failure) -> (checkpoint: Checkpoint, envelope: Envelope)? {
         let generations = generationsOnDisk()
+        var passedOver: [Int] = []
         for generation in generations {
             let folder = folder(generation)
             let description: CheckpointDescription
@@ -129,6 +132,7 @@ public final class CheckpointFolder: Sendable {
                 description = try SealedJSON.read(CheckpointDescription.self, at: folder + "/" + CheckpointDescription.file)
             } catch {
                 warn("this checkpoint is passed over: \(error)")
+                passedOver.append(generation)
                 continue
             }
             try requireSameJob(description.record, configuration, storeFingerprint, rowCounts, folder)
@@ -136,9 +140,11 @@ public final class CheckpointFolder: Sendable {
                 let factors = try description.record.versions.map { role, version throws(Failure) in
                     try Self.load(role, version, description, folder)
                 }
+                damaged.withLock { $0 = passedOver }
                 return (Checkpoint(record: description.record, factors: factors), description.envelope)
             } catch {
                 warn("this checkpoint is passed over: \(error)")
+                passedOver.append(generation)
             }
         }
         guard generations.isEmpty else {
@@ -171,16 +177,16 @@ public final class CheckpointFolder: Sendable {
         _ role: Checkpoint.Factors.Role, _ version: Int, _ description: CheckpointDescription, _ folder: String
     ) throws(Failure) -> Checkpoint.Factors {
         let (path, plan) = (folder + "/" + fileName(role), description.record.plan[role.side])
-        let rank = description.record.configuration.rank
+        let width = description.record.configuration.width
         let array = try ArrayView<Float>(mapping: path, dimensions: 2)
-        guard array.shape == [plan.rowCount, rank] else {
-            throw Failure(.badData, "has the shape \(array.shape), not \([plan.rowCount, rank])", at: path)
+        guard array.shape == [plan.rowCount, width] else {
+            throw Failure(.badData, "has the shape \(array.shape), not \([plan.rowCount, width])", at: path)
         }
         // Copies, which no one can change any more, are what is checked.
         let payloads = (0..<plan.count).map { block in
             let rows = plan.rows(block)
             let bytes = UnsafeRawBufferPointer(
-                UnsafeBufferPointer(rebasing: array.elements[rows.lowerBound * rank..<rows.upperBound * rank]))
+                UnsafeBufferPointer(rebasing: array.elements[rows.lowerBound * width..<rows.upperBound * width]))
             return Payload(byteCount: bytes.count) { $0.copyMemory(from: bytes) }
         }
         let factors = Checkpoint.Factors(role: role, version: version, payloads: payloads)
@@ -198,6 +204,7 @@ public final class CheckpointFolder: Sendable {
     package func write(
         _ checkpoint: Checkpoint, of envelope: Envelope, failpoints: Failpoints = .none
     ) throws(Failure) {
+        for generation in damaged.withLock({ damaged in defer { damaged = [] }; return damaged }) { remove(generation) }
         let generation = checkpoint.record.next.index
         let replacement = try DirectoryReplacement(destination: folder(generation), marker: CheckpointDescription.file)
         let previous = written.withLock { $0 }
@@ -213,7 +220,7 @@ public final class CheckpointFolder: Sendable {
             {
                 (file.checksum, file.sharing) = (old.checksum, old.sharing + 1)
             } else {
-                let shape = [checkpoint.record.plan[factors.role.side].rowCount, checkpoint.record.configuration.rank]
+                let shape = [checkpoint.record.plan[factors.role.side].rowCount, checkpoint.record.configuration.width]
                 try ArrayWriter.archive(factors.payloads.lazy.map(\.floats), shape: shape, to: replacement.path(name))
                 file.checksum = factors.checksum
             }
@@ -238,10 +245,12 @@ public final class CheckpointFolder: Sendable {
         unlink(path + "/job.json")
     }
 
-    /// Removes a checkpoint, its marker first.
+    /// Removes a checkpoint: at once from sight, so that no half of it is ever taken for one.
     private func remove(_ generation: Int) {
-        unlink(folder(generation) + "/" + CheckpointDescription.file)
-        try? FileManager.default.removeItem(atPath: folder(generation))
+        let hidden = path + "/.\(Self.prefix)removed-\(getpid())"
+        try? FileManager.default.removeItem(atPath: hidden)
+        rename(folder(generation), hidden)
+        try? FileManager.default.removeItem(atPath: hidden)
     }
 
     // MARK: Names

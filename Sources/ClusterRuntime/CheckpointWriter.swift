@@ -17,6 +17,7 @@ final class CheckpointWriter: Sendable {
         var failure: Failure?
         /// The newest checkpoint, if it was not due.
         var spare: Checkpoint?
+        var hasFinished = false
     }
 
     let folder: CheckpointFolder
@@ -54,20 +55,30 @@ final class CheckpointWriter: Sendable {
         if mustStart { queue.async { [self] in write() } }
     }
 
-    /// Writes what is not written yet, and waits for it: the job ends without its model.
-    func finish() {
-        if let spare = state.withLock({ $0.spare }) {
-            state.withLock { ($0.spare, $0.waiting) = (nil, spare) }
-            queue.async { [self] in write() }
+    /// Writes what is not written yet, and waits for it, for so long: the coordinator ends.
+    /// - Returns: what is wrong when the last state of the job is not on disk.
+    func finish() -> Failure? {
+        let isFirst = state.withLock { state in
+            defer { state.hasFinished = true }
+            if let spare = state.spare { (state.spare, state.waiting) = (nil, spare) }
+            return !state.hasFinished
         }
-        queue.sync {}
+        guard isFirst else { return failure }
+        let done = DispatchSemaphore(value: 0)
+        queue.async { [self] in
+            write()
+            done.signal()
+        }
+        guard done.wait(timeout: .now() + Self.patience) == .success else {
+            return Failure(
+                .inputOutput, "the last checkpoint could not be written within \(Int(Self.patience)) s", at: folder.path,
+                remedy: "see whether the disk still answers; then start it again with --resume, from the one before")
+        }
+        return failure
     }
 
-    /// Waits until nothing is written any more; what waits is given up: the job has its model.
-    func abandon() {
-        state.withLock { ($0.spare, $0.waiting) = (nil, nil) }
-        queue.sync {}
-    }
+    /// Seconds: a coordinator that is told to end shall do so within ten.
+    private static let patience = 6.0
 
     private func write() {
         while let checkpoint = state.withLock({ state -> Checkpoint? in

@@ -129,7 +129,7 @@ public final class CoordinatorRuntime {
         }
         let data =
             record.map { JobData(ratings: store.ratings, holdout: store.holdout, plan: $0.plan) }
-            ?? JobData(ratings: store.ratings, holdout: store.holdout, rank: configuration.rank)
+            ?? JobData(ratings: store.ratings, holdout: store.holdout, rank: configuration.width)
         guard max(data.plan.user.count, data.plan.item.count) <= Limits.blockCount else {
             throw Failure(
                 .badData, "the job has more than \(Limits.blockCount) blocks of users or items", remedy: "lower --rank")
@@ -141,7 +141,7 @@ public final class CoordinatorRuntime {
             writer = CheckpointWriter(
                 checkpoints.folder, envelope: envelope, every: checkpoints.every, waker: stop.waker, failpoints: failpoints)
         }
-        defer { writer?.finish() }
+        defer { _ = writer?.finish() }
         if let record { observe(.resumed(record.next, sweeps: record.sweeps)) }
         var machine = Coordinator(
             configuration: configuration, settings: settings, data: data, mean: store.description.mean,
@@ -155,7 +155,7 @@ public final class CoordinatorRuntime {
                 guard let frames = try socket.receive(maximumFrames: 3) else { break }
                 pending.append(contentsOf: take(frames, &machine))
                 if let outcome = try carryOut(&pending, &machine, writer, observe) {
-                    return completion(outcome, store, writer, machine)
+                    return completion(outcome, store, writer, machine, observe)
                 }
             }
             if let reason = stop.requested { pending.append(contentsOf: machine.stop(reason: reason, now: now)) }
@@ -170,19 +170,28 @@ public final class CoordinatorRuntime {
                 pending.append(contentsOf: machine.tick(now: now))
             }
             if let outcome = try carryOut(&pending, &machine, writer, observe) {
-                return completion(outcome, store, writer, machine)
+                return completion(outcome, store, writer, machine, observe)
             }
             try socket.wait(milliseconds: 200, or: stop.waker)
         }
     }
 
     private func completion(
-        _ outcome: JobOutcome, _ store: RatingStore, _ writer: CheckpointWriter?, _ machine: Coordinator
+        _ outcome: JobOutcome, _ store: RatingStore, _ writer: CheckpointWriter?, _ machine: Coordinator,
+        _ observe: (JobEvent) -> Void
     ) -> Completion {
         var outcome = outcome
         // What was made of ratings that may have changed is no model.
         if case .done = outcome, let change = store.change() { outcome = .failed(change) }
-        if case .done = outcome { writer?.abandon() }
+        // Before the model is written, which may fail too.
+        if let failure = writer?.finish() {
+            switch outcome {
+            case .done: observe(.warning("\(failure)"))
+            case .stopped(let reason):
+                outcome = .failed(Failure(failure.kind, "stopped by \(reason); \(failure.what)", at: failure.place, remedy: failure.remedy))
+            case .failed: break
+            }
+        }
         return Completion(
             outcome: outcome, kernelLevel: machine.kernelLevel, solver: machine.solver, dropped: machine.dropped)
     }

@@ -8,8 +8,10 @@ import Training
 public struct JobOptions: ParsableArguments {
     @OptionGroup public var solver: SolverOptions
 
-    @Flag(inversion: .prefixedNo, help: "Subtract the mean of the ratings before the fit.")
-    public var center = JobConfiguration().center
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Subtract the mean of the ratings before the fit. (default: unless the loss is implicit, or with --nonnegative)")
+    public var center: Bool?
 
     @Option(help: ArgumentHelp("The most sweeps.", valueName: "n"))
     public var sweeps = JobConfiguration().sweeps
@@ -23,8 +25,10 @@ public struct JobOptions: ParsableArguments {
             valueName: "sweeps"))
     public var patience: Int?
 
-    @Flag(inversion: .prefixedNo, help: "Extrapolate the item factors between sweeps, which saves some.")
-    public var extrapolate = JobConfiguration().extrapolate
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Extrapolate the item factors between sweeps, which saves some. (default: unless the loss is implicit)")
+    public var extrapolate: Bool?
 
     @Option(help: ArgumentHelp("Seed of the initial factors.", valueName: "n"))
     public var seed = JobConfiguration().seed
@@ -34,12 +38,12 @@ public struct JobOptions: ParsableArguments {
     /// - Throws: a ``Failure`` of kind `usage`.
     public func configuration() throws(Failure) -> JobConfiguration {
         var configuration = JobConfiguration()
-        solver.apply(to: &configuration)
-        configuration.center = center
+        try solver.apply(to: &configuration)
+        if let center { configuration.center = center }
         configuration.sweeps = sweeps
         configuration.tolerance = tolerance
         configuration.patience = patience
-        configuration.extrapolate = extrapolate
+        if let extrapolate { configuration.extrapolate = extrapolate }
         configuration.seed = seed
         try configuration.validate()
         return configuration

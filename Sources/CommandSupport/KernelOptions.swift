@@ -14,6 +14,12 @@ public struct KernelOptions: ParsableArguments {
 
     public init() {}
 
+    /// The kernels that were asked for, or else the best of this machine.
+    /// - Throws: a ``Failure``: `usage` as ``level()`` does, `unavailable` when this machine lacks them.
+    public func chosenKernels() throws(Failure) -> Kernels {
+        try level().map { level throws(Failure) in try Kernels(level: level) } ?? .best
+    }
+
     /// The level that was asked for, if one was; the option goes before the environment.
     /// - Throws: a ``Failure`` of kind `usage` when MF_KERNELS names no level.
     public func level() throws(Failure) -> KernelLevel? {

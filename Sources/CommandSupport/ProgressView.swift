@@ -121,11 +121,11 @@ public final class ProgressView {
     // MARK: Plain
 
     private func line(_ record: SweepRecord) {
+        let train = record.trainRMSE.map { ", train RMSE \(Self.decimal($0, 4))" } ?? ""
         let heldOut = record.validationRMSE.map { ", held-out RMSE \(Self.decimal($0, 4))" } ?? ""
         logger.info(
             """
-            sweep \(record.sweep): objective \(Self.decimal(record.objective, 1)), \
-            train RMSE \(Self.decimal(record.trainRMSE, 4))\(heldOut), \
+            sweep \(record.sweep): objective \(Self.decimal(record.objective, 1))\(train)\(heldOut), \
             \(Self.decimal(record.userSeconds, 3)) s users, \(Self.decimal(record.itemSeconds, 3)) s items, \
             \(counted(record.workers, "worker"))
             """)

@@ -18,7 +18,9 @@ public final class SignalTrap: Sendable {
 
     /// - Parameter handler: called once, on a queue of Dispatch's, with the name of the signal.
     public init(_ handler: @escaping @Sendable (_ name: String) -> Void) {
-        let names = [(SIGINT, "SIGINT"), (SIGTERM, "SIGTERM"), (SIGHUP, "SIGHUP")]
+        // Whoever started this with nohup wants it to outlive the terminal.
+        let all = [(SIGINT, "SIGINT"), (SIGTERM, "SIGTERM"), (SIGHUP, "SIGHUP")]
+        let names = all.filter { $0.0 != SIGHUP || !Self.isIgnored(SIGHUP) }
         sources = names.map { number, _ in
             signal(number, SIG_IGN)
             return DispatchSource.makeSignalSource(signal: number, queue: .global())
@@ -38,6 +40,12 @@ public final class SignalTrap: Sendable {
             }
             source.resume()
         }
+    }
+
+    private static func isIgnored(_ number: Int32) -> Bool {
+        var action = sigaction()
+        guard sigaction(number, nil, &action) == 0 else { return false }
+        return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
     }
 
     deinit {

@@ -11,11 +11,14 @@ public func sweepTable(_ sweeps: [SweepRecord]) -> TextTable {
     ])
     for sweep in sweeps {
         table.add([
-            String(sweep.sweep), String(format: "%.1f", sweep.objective), String(format: "%.4f", sweep.trainRMSE),
-            sweep.validationRMSE.map { String(format: "%.4f", $0) } ?? "-", String(format: "%.3f", sweep.userSeconds),
+            String(sweep.sweep), String(format: "%.1f", sweep.objective), column(ofRMSE: sweep.trainRMSE),
+            column(ofRMSE: sweep.validationRMSE), String(format: "%.3f", sweep.userSeconds),
             String(format: "%.3f", sweep.itemSeconds), String(format: "%.1f", Double(sweep.bytesSent) / 1e6),
             String(format: "%.1f", Double(sweep.bytesReceived) / 1e6), String(sweep.workers),
         ])
     }
     return table
 }
+
+/// An RMSE in a table; where there is none, a dash.
+public func column(ofRMSE error: Double?) -> String { error.map { String(format: "%.4f", $0) } ?? "-" }

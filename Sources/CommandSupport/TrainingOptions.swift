@@ -20,8 +20,8 @@ public struct TrainingOptions: ParsableArguments {
             "Keep the state of the job there, so that it can go on after whatever ends it.", valueName: "dir"))
     public var checkpoint: String?
 
-    @Option(help: ArgumentHelp("Half-steps from one checkpoint to the next; a sweep is two.", valueName: "n"))
-    public var checkpointEvery = 1
+    @Option(help: ArgumentHelp("Half-steps from one checkpoint to the next, 1 by default; a sweep is two.", valueName: "n"))
+    public var checkpointEvery: Int?
 
     @Flag(help: "Go on from the newest checkpoint, if there is one.")
     public var resume = false
@@ -38,8 +38,13 @@ public struct TrainingOptions: ParsableArguments {
             guard !resume else {
                 throw Failure(.usage, "there is nothing to go on from", at: "--resume", remedy: "give --checkpoint DIR too")
             }
+            guard checkpointEvery == nil else {
+                throw Failure(
+                    .usage, "there is no folder for checkpoints", at: "--checkpoint-every", remedy: "give --checkpoint DIR too")
+            }
             return nil
         }
+        let checkpointEvery = checkpointEvery ?? 1
         try requireCount(checkpointEvery, atMost: JobConfiguration.maximumSweeps, option: "--checkpoint-every")
         return CoordinatorRuntime.Checkpoints(
             folder: try CheckpointFolder(path: checkpoint, resumes: resume), every: checkpointEvery)

@@ -46,6 +46,7 @@ public struct TrainingRun: Sendable {
         try DirectoryReplacement.refuseForeign(destination, marker: FactorModel.marker)
         checkpoints = try openCheckpoints()
         store = try RatingImporter.openStoreOrFile(ratings)
+        try configuration.validate(ratingsFrom: store.description.minimum, to: store.description.maximum)
         if configuration.patience != nil, store.holdout?.count ?? 0 == 0 {
             throw Failure(
                 .usage, "early stopping needs held-out ratings, and there are none", at: "--patience",
@@ -65,7 +66,7 @@ public struct TrainingRun: Sendable {
         /// The sweep whose factors the model has, where early stopping chose it; the errors are of that sweep.
         public var keptSweep: Int?
         public var objective: Double
-        public var trainRMSE: Double
+        public var trainRMSE: Double?
         public var validationRMSE: Double?
         public var seconds: Double
 
@@ -125,7 +126,7 @@ public struct TrainingRun: Sendable {
                 to: destination, configuration: configuration, intercept: Double(completion.solver.intercept),
                 kernelLevel: completion.kernelLevel.rawValue, storeFingerprint: store.fingerprint,
                 converged: converged, keptSweep: keptSweep, userIDs: store.userIDs, itemIDs: store.itemIDs, sweeps: sweeps,
-                userFactors: factors.user.map(\.floats), itemFactors: factors.item.map(\.floats))
+                userRows: factors.user.map(\.floats), itemRows: factors.item.map(\.floats))
             failpoints.hit("model.written")
             checkpoints?.folder.clear()
             let kept = sweeps[(keptSweep ?? sweeps.count) - 1]
@@ -143,11 +144,12 @@ extension TrainingRun.Report {
     public func print(asJSON: Bool) throws {
         if asJSON { return try printJSON(self) }
         let ending = keptSweep.map { "of which sweep \($0) is kept" } ?? (converged ? "converged" : "not converged yet")
+        let train = trainRMSE.map { ", train RMSE \(ProgressView.decimal($0, 4))" } ?? ""
         let heldOut = validationRMSE.map { ", held-out RMSE \(ProgressView.decimal($0, 4))" } ?? ""
         Swift.print(
             """
             \(model): \(counted(sweeps, "sweep")), \(ending), \
-            objective \(ProgressView.decimal(objective, 1)), train RMSE \(ProgressView.decimal(trainRMSE, 4))\(heldOut), \
+            objective \(ProgressView.decimal(objective, 1))\(train)\(heldOut), \
             \(ProgressView.decimal(seconds, 1)) s
             """)
     }

@@ -14,7 +14,8 @@ import Ratings
 public struct PredictionErrors: Sendable, Hashable {
     /// Ratings compared.
     public private(set) var ratings = 0
-    /// Those among them whose user or item the model does not know; they are predicted by its intercept.
+    /// Those among them whose user or item the model does not know; they are predicted by its intercept
+    /// and the bias of the other.
     public private(set) var unknown = 0
     private var squares = 0.0
     private var absolutes = 0.0
@@ -47,10 +48,12 @@ public struct PredictionErrors: Sendable, Hashable {
     public var rmse: Double { (squares / Double(ratings)).squareRoot() }
     public var mae: Double { absolutes / Double(ratings) }
 
-    public subscript(metric: Metric) -> Double {
-        switch metric {
+    /// Nil for the metrics of rankings.
+    public subscript(metric: Metric) -> Double? {
+        switch metric.kind {
         case .rmse: rmse
         case .mae: mae
+        default: nil
         }
     }
 

@@ -21,8 +21,13 @@ public struct StoreEvaluation: Sendable {
     /// The store may be another than the one the model was trained on; users and items are then found by their ids.
     /// - Throws: a ``Failure`` of kind `badData` when there are no ratings.
     public init(of model: FactorModel, on store: RatingStore) throws(Failure) {
-        part = store.holdout == nil ? .ratings : .holdout
-        errors = try PredictionErrors(
-            of: model, on: (store.holdout ?? store.ratings).byUser, mapping: RowMapping(store: store, model: model))
+        let evaluated = Self.ratings(of: store)
+        part = evaluated.part
+        errors = try PredictionErrors(of: model, on: evaluated.ratings, mapping: RowMapping(store: store, model: model))
+    }
+
+    /// The ratings of `store` that a model is judged by, rows being users.
+    public static func ratings(of store: RatingStore) -> (part: Part, ratings: CompressedRows) {
+        if let holdout = store.holdout { (.holdout, holdout.byUser) } else { (.ratings, store.ratings.byUser) }
     }
 }

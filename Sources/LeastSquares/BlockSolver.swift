@@ -29,8 +29,10 @@ public final class BlockSolver {
             throw Failure(
                 .badData, "rank \(configuration.rank) is more than \(Self.highestRank)", remedy: "lower the rank")
         }
+        precondition(configuration.biasRegularization.map { $0 == configuration.regularization || $0 > 0 } ?? true)
         self.configuration = configuration
-        longRow = LongRow(kernels: kernels, stride: stride, threads: threads)
+        let vectorStride = FactorMatrix.stride(forRank: configuration.width)!
+        longRow = LongRow(kernels: kernels, stride: stride, vectorStride: vectorStride, threads: threads)
         let fixed = FixedSide(configuration: configuration, kernels: kernels, stride: stride)
         self.fixed = fixed
         workspaces = (0..<threads).map { _ in
@@ -46,22 +48,23 @@ public final class BlockSolver {
     public func reserve(fixedRowCount rowCount: Int) throws(Failure) { try fixed.reserve(rowCount: rowCount) }
 
     /// Makes `factors` the fixed side of the blocks to come; to be called again when they have changed.
-    /// - Precondition: their rank is the configuration's.
+    /// - Precondition: their rank is the configuration's, and they have biases if it has.
     /// - Throws: a ``Failure`` of kind `system` when there is no memory for their copy in bfloat16.
     public func fix(_ factors: FactorMatrix) throws(Failure) {
-        try fixed.set(factors, threads: workspaces.count)
+        try fixed.set(factors, threads: workspaces.count, parts: longRow)
     }
 
     /// Solves every row of a block with the other side fixed, as ``fix(_:)`` did before.
     ///
-    /// A row without ratings gets zeros.
+    /// A row without ratings gets zeros. With the implicit loss a block's squared error is its part of that loss,
+    /// over all pairs, and there is none of held-out ratings.
     /// - Parameters:
     ///   - ratings: the block's rows; its columns are rows of the fixed side, which the caller has checked
     ///     (``CompressedRows/defect()``).
     ///   - holdout: the held-out ratings of the same rows, whose squared error is summed but which are not fitted.
     ///   - rows: the block's rows in the side that is solved, for messages and for the warm start.
     ///   - solved: the present factors of the side that is solved; only read.
-    ///   - output: room for `rows.count` x `rank` floats, without padding, of which all are written.
+    ///   - output: room for `rows.count` x `width` floats, without padding, of which all are written.
     /// - Throws: a ``Failure`` of kind `badData` that names the first row whose system is singular or not finite;
     ///   `output` is then undefined.
     public func solve(
@@ -71,7 +74,7 @@ public final class BlockSolver {
         let rank = configuration.rank
         guard let fixedRowCount = fixed.factors?.rowCount else { preconditionFailure("no side has been fixed") }
         precondition(ratings.rowCount == rows.count && ratings.columnCount == fixedRowCount)
-        precondition(solved.rank == rank && rows.upperBound <= solved.rowCount)
+        precondition(solved.rank == rank && solved.hasBiases == configuration.hasBiases && rows.upperBound <= solved.rowCount)
         precondition(holdout.map { $0.rowCount == rows.count && $0.columnCount == fixedRowCount } ?? true)
 
         cutIntoChunks(ratings)

@@ -18,7 +18,7 @@ final class BlockTask {
     /// The number of the block's row 0 in ``solved``.
     let firstRow: Int
     let solved: FactorMatrix
-    /// Rows of `rank` floats.
+    /// Rows of `width` floats.
     let output: UnsafeMutablePointer<Float>
     let results: UnsafeMutableBufferPointer<RowResult>
     /// Where each run of rows begins that a thread takes at once; the last is the number of rows.

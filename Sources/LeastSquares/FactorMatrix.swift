@@ -6,9 +6,9 @@ import CKernels
 import Failures
 import Glibc
 
-/// `rowCount` rows of `rank` factors in single precision, zero at first.
+/// `rowCount` rows of `rank` factors in single precision and, if wanted, a bias each; zero at first.
 ///
-/// A row begins at a multiple of 64 bytes, and what stands between its ``rank`` and its ``stride`` is zero.
+/// A row of factors begins at a multiple of 64 bytes, and what stands between its ``rank`` and its ``stride`` is zero.
 public final class FactorMatrix: @unchecked Sendable {
     // Unchecked: the object itself never changes; the floats behind it are written by whoever owns the phase.
     // The rule that makes this sound is that of the half-step: a matrix that is being written to (rows that
@@ -20,17 +20,19 @@ public final class FactorMatrix: @unchecked Sendable {
     public let rank: Int
     /// Floats from one row to the next: ``rank`` rounded up to a multiple of 16.
     public let stride: Int
+    public let hasBiases: Bool
     private let base: UnsafeMutablePointer<Float>
     private let memory: PageMemory
 
     /// - Precondition: `rank` is at least 1 and `rowCount` is not negative.
     /// - Throws: a ``Failure`` of kind `badData` when the size is beyond what can be addressed, and of kind
     ///   `system` when the operating system does not give the memory.
-    public init(rowCount: Int, rank: Int) throws(Failure) {
+    public init(rowCount: Int, rank: Int, hasBiases: Bool = false) throws(Failure) {
         precondition(rank >= 1 && rowCount >= 0)
         let what = "\(rowCount) rows of \(rank) factors"
         guard let stride = Self.stride(forRank: rank),
-            case let (floatCount, overflow) = max(rowCount, 1).multipliedReportingOverflow(by: stride), !overflow,
+            case let (floatCount, overflow) = max(rowCount, 1).multipliedReportingOverflow(
+                by: hasBiases ? stride + 1 : stride), !overflow,
             floatCount <= PageMemory.maximumByteCount / MemoryLayout<Float>.stride
         else { throw Failure(.badData, "\(what) are too many to address", remedy: "lower the rank") }
         memory = try PageMemory(byteCount: floatCount * MemoryLayout<Float>.stride, for: what)
@@ -38,7 +40,14 @@ public final class FactorMatrix: @unchecked Sendable {
         self.rowCount = rowCount
         self.rank = rank
         self.stride = stride
+        self.hasBiases = hasBiases
     }
+
+    /// Numbers of a row where rows are compact: ``rank`` factors and, if there is one, the bias.
+    public var width: Int { hasBiases ? rank + 1 : rank }
+
+    /// The biases of all rows, one after another; nil when there are none.
+    public var biases: UnsafeMutablePointer<Float>? { hasBiases ? base + rowCount * stride : nil }
 
     /// The floats from one row to the next at rank `rank`, or nil when that overflows.
     package static func stride(forRank rank: Int) -> Int? {
@@ -57,17 +66,27 @@ public final class FactorMatrix: @unchecked Sendable {
     /// Row 0, for kernels that find the others by ``stride``.
     var start: UnsafePointer<Float> { UnsafePointer(base) }
 
-    /// Sets `rows` from `compact`: `rows.count` x ``rank`` floats without padding, of any alignment.
+    /// Sets `rows` from `compact`: `rows.count` x ``width`` floats without padding, of any alignment.
     public func setRows(_ rows: Range<Int>, from compact: UnsafeRawPointer) {
         precondition(rows.lowerBound >= 0 && rows.upperBound <= rowCount)
-        let byteCount = rank * MemoryLayout<Float>.stride
-        for (offset, row) in rows.enumerated() { memcpy(base + row * stride, compact + offset * byteCount, byteCount) }
+        let (floatByteCount, factorByteCount) = (MemoryLayout<Float>.stride, rank * MemoryLayout<Float>.stride)
+        var source = compact
+        for row in rows {
+            memcpy(base + row * stride, source, factorByteCount)
+            if let biases { memcpy(biases + row, source + factorByteCount, floatByteCount) }
+            source += width * floatByteCount
+        }
     }
 
-    /// Copies `rows` to `compact`: room for `rows.count` x ``rank`` floats without padding, of any alignment.
+    /// Copies `rows` to `compact`: room for `rows.count` x ``width`` floats without padding, of any alignment.
     public func copyRows(_ rows: Range<Int>, to compact: UnsafeMutableRawPointer) {
         precondition(rows.lowerBound >= 0 && rows.upperBound <= rowCount)
-        let byteCount = rank * MemoryLayout<Float>.stride
-        for (offset, row) in rows.enumerated() { memcpy(compact + offset * byteCount, base + row * stride, byteCount) }
+        let (floatByteCount, factorByteCount) = (MemoryLayout<Float>.stride, rank * MemoryLayout<Float>.stride)
+        var target = compact
+        for row in rows {
+            memcpy(target, base + row * stride, factorByteCount)
+            if let biases { memcpy(target + factorByteCount, biases + row, floatByteCount) }
+            target += width * floatByteCount
+        }
     }
 }

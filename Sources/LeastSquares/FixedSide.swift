@@ -5,7 +5,8 @@
 // F'F comes to n C, C being the mean of f f' over the fixed side. So (C + lambda_n / n I)^-1 is, but for a factor
 // that conjugate gradients do not see, nearly the inverse of A, whatever the row: one or two steps then do what
 // takes three without. (Where lambda_n does not grow with n, it is that of a row with as many ratings as the sample.) A
-// sample of a few times d rows is enough for C; low rows are rated most, and are drawn most.
+// sample of a few times d rows is enough for C; low rows are rated most, and are drawn most. With the implicit loss all
+// rows have c0 G in common, and (c0 G + lambda I)^-1 is the preconditioner of each.
 
 import CKernels
 import Failures
@@ -22,11 +23,13 @@ final class FixedSide: @unchecked Sendable {
     private var words: PageMemory?
     private var hasInverse = false
     private var inverse = Scratch(count: 0)
+    private var gram: WholeGram?
 
     init(configuration: SolverConfiguration, kernels: Kernels, stride: Int) {
         self.configuration = configuration
         self.kernels = kernels
         self.stride = stride
+        if let implicit = configuration.implicit, implicit.unseenConfidence > 0 { gram = WholeGram(stride: stride) }
     }
 
     /// Takes the memory for up to `rowCount` rows.
@@ -43,12 +46,14 @@ final class FixedSide: @unchecked Sendable {
 
     /// Takes what it needs of `factors`, with `threads` threads; again whenever they have changed.
     /// - Throws: a ``Failure`` of kind `system` when there is no memory for them in bfloat16.
-    func set(_ factors: FactorMatrix, threads: Int) throws(Failure) {
-        precondition(factors.rank == configuration.rank)
+    func set(_ factors: FactorMatrix, threads: Int, parts: LongRow) throws(Failure) {
+        precondition(factors.rank == configuration.rank && factors.hasBiases == configuration.hasBiases)
         self.factors = factors
         if configuration.precision == .bf16 { try round(factors, threads: threads) }
+        sumWhole(of: factors, parts)
         hasInverse = false
-        if configuration.usesPreconditioner { estimateInverse(of: factors) }
+        guard configuration.usesPreconditioner else { return }
+        if configuration.implicit == nil { estimateInverse(of: factors) } else { invertWhole(of: factors) }
     }
 
     /// The ratings `columns` and `values` of a row, and the factors that they meet; with `asSolved` in single precision
@@ -58,21 +63,34 @@ final class FixedSide: @unchecked Sendable {
     ) -> mf_row {
         let words = asSolved ? nil : words.map { UnsafePointer($0.start.assumingMemoryBound(to: UInt32.self)) }
         return mf_row(
-            factors: factors!.start, words: words, stride: stride, columns: columns, values: values, count: count)
+            factors: factors!.start, words: words, stride: stride, columns: columns, values: values, count: count,
+            weights: nil, constant: configuration.biasFactor, constant_column: configuration.rank)
     }
 
-    /// The factors of row `row` as they are met, `rank` of them.
+    /// The factors of row `row` as they are met, and the constant that a bias meets: `width` of them.
     func factors(ofRow row: Int) -> [Double] {
-        guard let words else { return (0..<configuration.rank).map { Double(factors!.row(row)[$0]) } }
+        let constant = configuration.hasBiases ? [Double(configuration.biasFactor)] : []
+        guard let words else { return (0..<configuration.rank).map { Double(factors!.row(row)[$0]) } + constant }
         let start = words.start.assumingMemoryBound(to: UInt32.self) + row * wordStride
         return (0..<configuration.rank).map { index in
             let (group, within) = index.quotientAndRemainder(dividingBy: 2 * MF_LANES)
             let word = start[group * MF_LANES + within % MF_LANES]
             return Double(Float(bitPattern: within < MF_LANES ? word << 16 : word & 0xFFFF_0000))
+        } + constant
+    }
+
+    /// With the implicit loss c0 times the Gram matrix of all factors as they are met, D x D, symmetric, whole; nil
+    /// where that is 0.
+    var whole: UnsafePointer<Float>? { gram.map { UnsafePointer($0.scaled.floats) } }
+
+    /// The same, d x d.
+    var wholeInDouble: [Double]? {
+        whole.map { whole in
+            (0..<configuration.rank).flatMap { i in (0..<configuration.rank).map { Double(whole[i * stride + $0]) } }
         }
     }
 
-    /// The preconditioner, D x D; nil when there is none.
+    /// The preconditioner, of a row's unknowns; nil when there is none.
     var preconditioner: UnsafePointer<Float>? { hasInverse ? UnsafePointer(inverse.floats) : nil }
 
     /// Words of a row in bfloat16: two factors each, in groups of 32 factors.
@@ -103,20 +121,35 @@ final class FixedSide: @unchecked Sendable {
             let t = (Double(sample) + 0.5) / Double(count)
             return UInt32(Double(factors.rowCount) * t * t * t)
         }
-        var values = Scratch(count: count), panel = Scratch(count: MF_PANEL_ROWS * stride)
-        var matrix = Scratch(count: stride * stride), right = Scratch(count: stride)
+        var values = Scratch(count: count)
         values.clear()
-        matrix.clear()
-        right.clear()
-        panel.clear()
-        inverse.reserve(stride * stride)
-        let table = kernels.table.pointee
+        var equations = RowEquations(configuration: configuration, kernels: kernels, stride: stride)
         columns.withUnsafeBufferPointer { columns in
-            var meetings = meetings(columns: columns.baseAddress!, values: values.floats, count: count)
-            table.add_normal_equations(&meetings, panel.floats, matrix.floats, right.floats)
+            equations.set(meetings(columns: columns.baseAddress!, values: values.floats, count: count), plus: nil, nil)
         }
-        let ridge = configuration.regularization(ofRowWith: count)
+        let ridge = configuration.regularization(ofRowWith: count, others: factors.rowCount)
         // Where that fails, rows do with conjugate gradients as they are.
-        hasInverse = table.invert(matrix.floats, stride, rank, Float(ridge), inverse.floats) < 0
+        hasInverse = equations.invert(ridge: Float(ridge), into: &inverse)
+    }
+
+    private func sumWhole(of factors: FactorMatrix, _ parts: LongRow) {
+        let scale = configuration.implicit?.unseenConfidence ?? 0
+        gram?.set(rowCount: factors.rowCount, scale: scale, parts: parts) { first, columns, values, count in
+            var row = meetings(columns: columns, values: values, count: count)
+            row.factors += first * stride
+            row.words = row.words.map { $0 + first * wordStride }
+            return row
+        }
+    }
+
+    /// Sets the preconditioner of the implicit loss: what all rows have in common, inverted.
+    private func invertWhole(of factors: FactorMatrix) {
+        guard let whole else { return }
+        let matrix = Scratch(count: stride * stride)
+        matrix.floats.update(from: whole, count: stride * stride)
+        inverse.reserve(stride * stride)
+        let ridge = configuration.regularization(ofRowWith: configuration.rank, others: factors.rowCount)
+        hasInverse = kernels.table.pointee.invert(
+            matrix.floats, stride, configuration.rank, Float(ridge), inverse.floats) < 0
     }
 }

@@ -51,7 +51,7 @@ public struct KernelMeasurement {
             configuration: SolverConfiguration(
                 rank: rank, regularization: Double(ridge), scaling: .none, solver: .auto, precision: precision, intercept: 0),
             kernels: kernels, stride: stride)
-        try fixed.set(factors, threads: 1)
+        try fixed.set(factors, threads: 1, parts: LongRow(kernels: kernels, stride: stride, vectorStride: stride, threads: 1))
         // Enough rows that no two in a row meet the same factors in the first-level cache.
         let rows = max(4, 8_000 / count)
         var generator = SplitMix64(seed: 1)

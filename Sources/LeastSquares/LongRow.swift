@@ -17,6 +17,8 @@ final class LongRow {
 
     private let kernels: Kernels
     private let stride: Int
+    /// Floats of vectors that meet a row.
+    private let vectorStride: Int
     private let threads: Int
     /// One of each a part, made when the first long row comes.
     private var panels = Scratch(count: 0)
@@ -24,9 +26,10 @@ final class LongRow {
     private var vectors = Scratch(count: 0)
     private var squares = [Double](repeating: 0, count: partCount)
 
-    init(kernels: Kernels, stride: Int, threads: Int) {
+    init(kernels: Kernels, stride: Int, vectorStride: Int, threads: Int) {
         self.kernels = kernels
         self.stride = stride
+        self.vectorStride = vectorStride
         self.threads = min(threads, Self.partCount)
     }
 
@@ -54,8 +57,8 @@ final class LongRow {
         _ row: mf_row, _ kind: mf_visit, _ p: UnsafePointer<Float>, t: UnsafeMutablePointer<Float>,
         q: UnsafeMutablePointer<Float>
     ) -> Double {
-        vectors.reserve(Self.partCount * stride)
-        let (vectors, visit, stride) = (vectors.floats, kernels.table.pointee.visit_ratings!, stride)
+        vectors.reserve(Self.partCount * vectorStride)
+        let (vectors, visit, stride) = (vectors.floats, kernels.table.pointee.visit_ratings!, vectorStride)
         let total = sum(over: row) { part, meetings, first in visit(meetings, kind, p, t + first, vectors + part * stride) }
         if kind != mf_visit_image {
             q.update(repeating: 0, count: stride)
@@ -88,6 +91,7 @@ final class LongRow {
                 var meetings = row
                 meetings.columns += first
                 meetings.values += first
+                meetings.weights = row.weights.map { $0 + first }
                 meetings.count = end - first
                 body(part, &meetings, first)
             }

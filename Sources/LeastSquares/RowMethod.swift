@@ -10,6 +10,9 @@ package enum RowMethod: Sendable, Hashable {
     case primal
     /// (FF' + lambda I) a = r, x = F'a: n^2 d + n^3 / 3 operations; the same x (Pilaszy & Tikk 2009).
     case dual
+    /// (F'F + lambda I) x = F'r under x >= 0, by a few systems of some of the unknowns: n d^2 operations, and up to d^3 / 3
+    /// for each. See ``PrincipalPivoting``.
+    case nonnegative
     /// Conjugate gradients from the present factors: 4 n d operations a step, and as many before the first.
     /// With the preconditioner of ``FixedSide``, 2 d^2 more a step.
     case conjugateGradient(steps: Int, preconditioned: Bool)
@@ -24,6 +27,8 @@ extension SolverConfiguration {
     /// How a row with `count` ratings is solved.
     package func method(ratingCount count: Int) -> RowMethod {
         if count == 0 { return .none }
+        if isNonnegative { return .nonnegative }
+        if let implicit { return method(implicit) }
         switch solver {
         case .exact: return exactMethod(ratingCount: count)
         case .cg: return .conjugateGradient(steps: conjugateGradientSteps, preconditioned: false)
@@ -35,9 +40,22 @@ extension SolverConfiguration {
         }
     }
 
+    /// How a row of the implicit loss is solved: all have c0 G in their matrix, so for all of them a preconditioner
+    /// saves a step, and none is short enough for the dual system.
+    private func method(_ implicit: ImplicitLoss) -> RowMethod {
+        switch solver {
+        case .auto where rank <= Self.highestRankSolvedExactly: .primal
+        case .auto where usesPreconditioner && implicit.unseenConfidence > 0:
+            .conjugateGradient(steps: max(conjugateGradientSteps - 1, 1), preconditioned: true)
+        case .auto: .conjugateGradient(steps: conjugateGradientSteps, preconditioned: false)
+        case .exact: .primal
+        case .cg: .conjugateGradient(steps: conjugateGradientSteps, preconditioned: false)
+        }
+    }
+
     /// Whether any row's method has a preconditioner.
     var usesPreconditioner: Bool {
-        solver == .auto && rank > Self.highestRankSolvedExactly && rank <= Self.highestRankPreconditioned
+        solver == .auto && !isNonnegative && rank > Self.highestRankSolvedExactly && rank <= Self.highestRankPreconditioned
     }
 
     /// Up to here a Gram matrix is at most a vector wide, and costs no more than a step of conjugate gradients.

@@ -2,11 +2,37 @@
 // every worker. Two workers with equal configurations and kernels give equal bytes.
 
 /// How the regularization of a row grows with its number of ratings n.
-public enum RegularizationScaling: String, Sendable, Hashable, Codable, CaseIterable {
+public enum RegularizationScaling: Sendable, Hashable {
     /// lambda, the same for every row.
     case none
     /// lambda n: weighted-lambda regularization (Zhou et al. 2008, ALS-WR).
     case count
+    /// lambda n^nu; with the implicit loss lambda (n + c0 N)^nu, N being the rows of the other side (Rendle et al.
+    /// 2021). Nu is 0 to 1: between none and count.
+    case power(Double)
+}
+
+extension RegularizationScaling: RawRepresentable, Codable {
+    /// As an option has it: `none`, `count`, `power:NU`; nil for anything else.
+    public init?(rawValue: String) {
+        switch rawValue {
+        case "none": self = .none
+        case "count": self = .count
+        default:
+            guard rawValue.hasPrefix("power:"), let nu = Double(rawValue.dropFirst(6)), (0...1).contains(nu) else {
+                return nil
+            }
+            self = .power(nu)
+        }
+    }
+
+    public var rawValue: String {
+        switch self {
+        case .none: "none"
+        case .count: "count"
+        case .power(let nu): "power:\(nu)"
+        }
+    }
 }
 
 /// How a row's ridge system is solved.
@@ -41,10 +67,17 @@ public struct SolverConfiguration: Sendable, Hashable, Codable {
     public var conjugateGradientSteps: Int
     /// Subtracted from every rating before the fit; the mean when the model is centred, else 0.
     public var intercept: Float
+    /// The loss over all pairs; nil for the squared error of the ratings. The intercept is then 0.
+    public var implicit: ImplicitLoss?
+    /// Lambda of the biases, above 0 or equal to `regularization`; nil for none. Not with the implicit loss. See Biases.swift.
+    public var biasRegularization: Double?
+    /// Whether no factor may be negative; biases may. Not with the solver `cg`.
+    public var isNonnegative: Bool
 
     public init(
         rank: Int, regularization: Double, scaling: RegularizationScaling, solver: SolverKind,
-        precision: Precision = .fp32, conjugateGradientSteps: Int = 3, intercept: Float
+        precision: Precision = .fp32, conjugateGradientSteps: Int = 3, intercept: Float,
+        implicit: ImplicitLoss? = nil, biasRegularization: Double? = nil, isNonnegative: Bool = false
     ) {
         self.rank = rank
         self.regularization = regularization
@@ -53,13 +86,21 @@ public struct SolverConfiguration: Sendable, Hashable, Codable {
         self.precision = precision
         self.conjugateGradientSteps = conjugateGradientSteps
         self.intercept = intercept
+        self.implicit = implicit
+        self.biasRegularization = biasRegularization
+        self.isNonnegative = isNonnegative
     }
 
     /// The regularization of a row with `count` ratings.
-    public func regularization(ofRowWith count: Int) -> Double {
+    /// - Parameter others: rows of the other side.
+    public func regularization(ofRowWith count: Int, others: Int) -> Double {
         switch scaling {
-        case .none: regularization
-        case .count: regularization * Double(count)
+        case .none: return regularization
+        case .count: return regularization * Double(count)
+        case .power(let nu):
+            let weight = Double(count) + (implicit.map { $0.unseenConfidence * Double(others) } ?? 0)
+            if weight == 0 { return nu == 0 ? regularization : 0 }
+            return regularization * PortableMath.power(weight, nu)
         }
     }
 }

@@ -35,48 +35,53 @@ struct Scratch: ~Copyable {
 
 /// One thread's kernels and memory.
 final class Workspace {
-    private let kernels: Kernels
-    private let configuration: SolverConfiguration
-    private let fixed: FixedSide
-    private let stride: Int
+    let kernels: Kernels
+    let configuration: SolverConfiguration
+    let fixed: FixedSide
+    /// Floats of vectors that meet a row's factors.
+    let stride: Int
     private var values = Scratch(count: 0)
-    private var errors = Scratch(count: 0)
-    private var panel: Scratch
-    private var matrix: Scratch
-    private var vectors: Scratch
-    private var solution: Scratch
+    private var weights = Scratch(count: 0)
+    var errors = Scratch(count: 0)
+    private var equations: RowEquations
+    private var nonnegativeRow: NonnegativeRow
+    private(set) var vectors: Scratch
+    /// The row's unknowns: its factors, and with biases its bias divided by c.
+    private(set) var solution: Scratch
 
     init(configuration: SolverConfiguration, kernels: Kernels, fixed: FixedSide, stride: Int) {
         self.kernels = kernels
         self.configuration = configuration
         self.fixed = fixed
-        self.stride = stride
-        panel = Scratch(count: MF_PANEL_ROWS * stride)
-        matrix = Scratch(count: stride * stride)
-        vectors = Scratch(count: 4 * stride)
-        solution = Scratch(count: stride)
+        self.stride = FactorMatrix.stride(forRank: configuration.width)!
+        equations = RowEquations(configuration: configuration, kernels: kernels, stride: stride)
+        nonnegativeRow = NonnegativeRow(configuration: configuration, kernels: kernels)
+        vectors = Scratch(count: 4 * self.stride)
+        solution = Scratch(count: self.stride)
     }
 
     /// Solves row `row` of the task.
     /// - Parameter parts: what works on a long row with all threads; nil for other rows.
     /// - Returns: false when its system is singular or not finite; nothing is written then.
     func solve(_ row: Int, of task: BlockTask, parts: LongRow? = nil) -> Bool {
-        let rank = configuration.rank
+        let (rank, width) = (configuration.rank, configuration.width)
         let range = task.ratings.range(of: row)
-        let ridge = configuration.regularization(ofRowWith: range.count)
+        let ridge = configuration.regularization(ofRowWith: range.count, others: task.ratings.columnCount)
         solution.floats.update(repeating: 0, count: stride)
         if !range.isEmpty {
             let meetings = decode(range, of: task.ratings)
             guard
-                let error = solve(meetings, ridge: ridge, from: task.solved.row(task.firstRow + row), parts)
+                let error = solve(meetings, ridge: ridge, from: task.solved, row: task.firstRow + row, parts)
                     ?? solveInDouble(meetings, ridge: ridge)
             else { return false }
-            var square = 0.0
-            for index in 0..<rank { square += Double(solution.floats[index]) * Double(solution.floats[index]) }
             task.results[row].squaredError = error
-            task.results[row].penalty = ridge * square
         }
-        (task.output + row * rank).update(from: solution.floats, count: rank)
+        let output = task.output + row * width
+        output.update(from: solution.floats, count: width)
+        if configuration.hasBiases { output[rank] *= configuration.biasFactor }
+        task.results[row].penalty = ridge * configuration.squaredNorm(of: output)
+        // Held-out pairs are not numbers to come near to with the implicit loss, but items to rank.
+        guard configuration.implicit == nil else { return true }
         if let holdout = task.holdout, case let range = holdout.range(of: row), !range.isEmpty {
             task.results[row].holdoutSquaredError = squaredError(decode(range, of: holdout, asSolved: true))
         }
@@ -87,39 +92,66 @@ final class Workspace {
     private func decode(_ range: Range<Int>, of ratings: CompressedRows, asSolved: Bool = false) -> mf_row {
         values.reserve(range.count)
         ratings.values.decode(range, minus: configuration.intercept, to: values.floats)
-        return fixed.meetings(
+        var meetings = fixed.meetings(
             columns: ratings.columns.elements.baseAddress! + range.lowerBound, values: values.floats, count: range.count,
             asSolved: asSolved)
+        if let biases = fixed.factors?.biases {
+            for index in 0..<range.count { values.floats[index] -= biases[Int(meetings.columns[index])] }
+        }
+        if let implicit = configuration.implicit {
+            weights.reserve(range.count)
+            implicit.weigh(values.floats, weights.floats, count: range.count)
+            meetings.weights = UnsafePointer(weights.floats)
+        }
+        return meetings
     }
 
     /// Solves in single precision, for ``solution``, which is zero before.
     /// - Returns: the squared error, or nil when single precision does not do.
     private func solve(
-        _ meetings: mf_row, ridge: Double, from present: UnsafePointer<Float>, _ parts: LongRow?
+        _ meetings: mf_row, ridge: Double, from present: FactorMatrix, row: Int, _ parts: LongRow?
     ) -> Double? {
         let method = configuration.method(ratingCount: meetings.count)
         // With fewer ratings than factors and nothing added the system is singular, whatever rounding makes of it.
-        if method.isExact && ridge == 0 && meetings.count < configuration.rank { return nil }
+        if method.isExact && isSingular(meetings, ridge: ridge) { return nil }
         let error: Double
         switch method {
         case .none: return 0
         case .conjugateGradient(let steps, let preconditioned):
             errors.reserve(2 * meetings.count)
-            solution.floats.update(from: present, count: configuration.rank)
+            start(from: present, row: row)
             // Without the preconditioner that a row counts on, it takes the steps that it saves.
             let inverse = preconditioned ? fixed.preconditioner : nil
-            error = descend(
-                meetings, ridge: Float(ridge), inverse: inverse,
-                steps: preconditioned && inverse == nil ? configuration.conjugateGradientSteps : steps, parts)
+            let wanted = preconditioned && inverse == nil ? configuration.conjugateGradientSteps : steps
+            error =
+                configuration.implicit == nil
+                ? descend(meetings, ridge: Float(ridge), inverse: inverse, steps: wanted, parts)
+                : descendOverAllPairs(meetings, ridge: Float(ridge), inverse: inverse, steps: wanted, parts)
+        case .nonnegative:
+            start(from: present, row: row)
+            equations.set(meetings, plus: fixed.whole, parts)
+            guard nonnegativeRow.solve(equations, ridge: Float(ridge), x: solution.floats) else { return nil }
+            error = loss(meetings, parts)
         case .primal:
             guard solvePrimal(meetings, ridge: ridge, parts) else { return nil }
-            error = parts?.squaredError(meetings, solution.floats) ?? squaredError(meetings)
+            error = loss(meetings, parts)
         case .dual:
             guard solveDual(meetings, ridge: ridge) else { return nil }
-            error = squaredError(meetings)
+            error = loss(meetings, parts)
         }
         // An infinity or a NaN among the factors is one in the sum of their errors too.
         return error.isFinite ? error : nil
+    }
+
+    /// Sets ``solution`` to the present unknowns of row `row`.
+    private func start(from present: FactorMatrix, row: Int) {
+        solution.floats.update(from: present.row(row), count: configuration.rank)
+        if let biases = present.biases { solution.floats[configuration.rank] = biases[row] / configuration.biasFactor }
+    }
+
+    /// Whether a row has fewer ratings than factors and nothing added.
+    private func isSingular(_ meetings: mf_row, ridge: Double) -> Bool {
+        ridge == 0 && fixed.whole == nil && meetings.count < configuration.width
     }
 
     /// Conjugate gradients from ``solution``.
@@ -150,43 +182,54 @@ final class Workspace {
     }
 
     private func solvePrimal(_ meetings: mf_row, ridge: Double, _ parts: LongRow?) -> Bool {
-        let table = kernels.table.pointee
-        matrix.floats.update(repeating: 0, count: stride * stride)
-        if let parts {
-            parts.addNormalEquations(meetings, matrix: matrix.floats, right: solution.floats)
-        } else {
-            withUnsafePointer(to: meetings) {
-                table.add_normal_equations($0, panel.floats, matrix.floats, solution.floats)
-            }
-        }
-        return table.solve(matrix.floats, stride, configuration.rank, Float(ridge), solution.floats) < 0
+        equations.set(meetings, plus: fixed.whole, parts)
+        guard equations.solve(ridge: Float(ridge)) else { return false }
+        solution.floats.update(from: equations.right.floats, count: stride)
+        return true
     }
 
     private func solveDual(_ meetings: mf_row, ridge: Double) -> Bool {
         let table = kernels.table.pointee
         let dualStride = FactorMatrix.stride(forRank: meetings.count)!
         // The weights take the place of the ratings, and have room in `vectors`: the stride is at most d's.
-        let weights = vectors.floats
+        let weights = vectors.floats, matrix = equations.matrix.floats
         weights.update(repeating: 0, count: dualStride)
         weights.update(from: meetings.values, count: meetings.count)
-        withUnsafePointer(to: meetings) { table.set_dual_equations($0, matrix.floats, dualStride) }
-        guard table.solve(matrix.floats, dualStride, meetings.count, Float(ridge), weights) < 0 else { return false }
+        withUnsafePointer(to: meetings) { table.set_dual_equations($0, matrix, dualStride) }
+        let constant = meetings.constant
+        for row in 0..<(constant == 0 ? 0 : meetings.count) {
+            for column in 0..<meetings.count { matrix[row * dualStride + column] += constant * constant }
+        }
+        guard table.solve(matrix, dualStride, meetings.count, Float(ridge), weights) < 0 else { return false }
         var weighted = meetings
         weighted.values = UnsafePointer(weights)
         withUnsafePointer(to: weighted) { table.add_multiples($0, solution.floats) }
+        if constant != 0 {
+            let sum = (0..<meetings.count).reduce(0.0) { $0 + Double(weights[$1]) }
+            solution.floats[configuration.rank] = constant * Float(sum)
+        }
         return true
     }
 
     /// The primal in double precision, for the rare row that single precision cannot solve. Slow, and takes memory.
     private func solveInDouble(_ meetings: mf_row, ridge: Double) -> Double? {
-        if ridge == 0 && meetings.count < configuration.rank { return nil }
+        if isSingular(meetings, ridge: ridge) { return nil }
         let equations = Reference.NormalEquations(
             factors: (0..<meetings.count).map { fixed.factors(ofRow: Int(meetings.columns[$0])) },
-            values: (0..<meetings.count).map { Double(meetings.values[$0]) }, rank: configuration.rank, ridge: ridge)
-        guard let exact = equations.solution() else { return nil }
+            values: (0..<meetings.count).map { Double(meetings.values[$0]) },
+            weights: meetings.weights.map { weights in (0..<meetings.count).map { Double(weights[$0]) } },
+            whole: fixed.wholeInDouble, rank: configuration.width, ridge: ridge)
+        let constrained = configuration.isNonnegative ? configuration.rank : 0
+        guard let exact = equations.solution(nonnegative: constrained) else { return nil }
         for (index, value) in exact.enumerated() { solution.floats[index] = Float(value) }
-        let error = squaredError(meetings)
+        let error = loss(meetings, nil)
         return error.isFinite ? error : nil
+    }
+
+    /// The part of the loss that ``solution`` leaves of a row: its squared error, unless the loss is implicit.
+    private func loss(_ meetings: mf_row, _ parts: LongRow?) -> Double {
+        if configuration.implicit != nil { return lossOverAllPairs(meetings, parts) }
+        return parts?.squaredError(meetings, solution.floats) ?? squaredError(meetings)
     }
 
     /// The squared error of ``solution``.

@@ -1,17 +1,20 @@
 // Why: the best few of very many items, in memory of the few: a binary heap whose root is the worst that is kept.
 
 /// The `capacity` best of the items offered.
-struct BestItems {
+package struct BestItems {
     private let capacity: Int
     /// A heap: no parent precedes its children, so the first is the worst.
     private var heap: [ScoredItem] = []
 
-    init(capacity: Int) {
+    package init(capacity: Int) {
         self.capacity = max(0, capacity)
     }
 
+    /// What a score must exceed to be taken in, if items are offered by rising row; nil while there is room.
+    package var threshold: Double? { heap.count < capacity ? nil : heap.first?.score ?? .infinity }
+
     /// Takes `candidate` in if it belongs to the best.
-    mutating func offer(_ candidate: ScoredItem) {
+    package mutating func offer(_ candidate: ScoredItem) {
         if heap.count < capacity {
             heap.append(candidate)
             siftUp()
@@ -22,7 +25,7 @@ struct BestItems {
     }
 
     /// The items kept, best first.
-    func sorted() -> [ScoredItem] { heap.sorted { $0.precedes($1) } }
+    package func sorted() -> [ScoredItem] { heap.sorted { $0.precedes($1) } }
 
     private mutating func siftUp() {
         var child = heap.count - 1

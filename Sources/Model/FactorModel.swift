@@ -20,6 +20,9 @@ public final class FactorModel: Sendable {
     public let userFactors: ArrayView<Float>
     /// A row an item, ``rank`` columns.
     public let itemFactors: ArrayView<Float>
+    /// One a user, and one an item; nil for a model without biases.
+    public let userBiases: ArrayView<Float>?
+    public let itemBiases: ArrayView<Float>?
     /// What was reported of each sweep.
     public let sweeps: [SweepRecord]
 
@@ -35,6 +38,17 @@ public final class FactorModel: Sendable {
         try FactorModel(path: path)
     }
 
+    /// `model` with other users.
+    init(_ model: FactorModel, userIDs: IDMap, users: FoldedRows) {
+        path = model.path
+        var description = model.description
+        (description.users, description.userIDs) = (userIDs.count, userIDs.kind)
+        self.description = description
+        self.userIDs = userIDs
+        (userFactors, userBiases) = (users.factors, users.biases)
+        (itemIDs, itemFactors, itemBiases, sweeps) = (model.itemIDs, model.itemFactors, model.itemBiases, model.sweeps)
+    }
+
     private init(path: String) throws(Failure) {
         try MarkedDirectory.require(path, markers: Self.marker, kind: "a model")
         let description = try SealedJSON.read(ModelDescription.self, at: path + "/" + Self.marker)
@@ -43,6 +57,8 @@ public final class FactorModel: Sendable {
         self.description = description
         userFactors = try description.openFactors(path + "/" + ModelFile.userFactors, rows: description.users)
         itemFactors = try description.openFactors(path + "/" + ModelFile.itemFactors, rows: description.items)
+        userBiases = try description.openBiases(path + "/" + ModelFile.userBiases, rows: description.users)
+        itemBiases = try description.openBiases(path + "/" + ModelFile.itemBiases, rows: description.items)
         userIDs = try description.openIDs(
             ModelFile.userIDs, kind: description.userIDs, count: description.users, in: path)
         itemIDs = try description.openIDs(
@@ -79,6 +95,22 @@ extension ModelDescription {
                 remedy: "train again with more --regularization")
         }
         return factors
+    }
+
+    /// Nil when the model has none.
+    fileprivate func openBiases(_ path: String, rows: Int) throws(Failure) -> ArrayView<Float>? {
+        guard configuration.biasRegularization != nil else { return nil }
+        let biases = try ArrayView<Float>(mapping: path, dimensions: 1)
+        guard biases.shape == [rows] else {
+            throw damaged("has the shape \(biases.shape), not [\(rows)] as \(ModelFile.description) says", at: path)
+        }
+        try check(biases.checksum, of: path)
+        if let row = biases.elements.firstIndex(where: { !$0.isFinite }) {
+            throw Failure(
+                .badData, "the bias of row \(row) is not a finite number", at: path,
+                remedy: "train again with more --regularization")
+        }
+        return biases
     }
 
     fileprivate func openIDs(

@@ -59,6 +59,8 @@ enum ModelFile {
     static let training = "training.json"
     static let userFactors = "user_factors.npy"
     static let itemFactors = "item_factors.npy"
+    static let userBiases = "user_biases.npy"
+    static let itemBiases = "item_biases.npy"
     static let userIDs = "user_ids"
     static let itemIDs = "item_ids"
 }

@@ -14,36 +14,32 @@ extension FactorModel {
     ///   - storeFingerprint: of the store whose rows the factors' rows are.
     ///   - sweeps: every sweep that was done, in order.
     ///   - keptSweep: the sweep whose factors these are, where it is not just the last.
-    ///   - userFactors: consecutive runs of rows, which together are the users x rank matrix in C order; each run
-    ///     holds whole rows.
-    ///   - itemFactors: likewise for the items.
+    ///   - userRows: consecutive runs of rows, which together are the users x width matrix in C order; each run holds
+    ///     whole rows. A row is its factors and, if the configuration has biases, its bias.
+    ///   - itemRows: likewise for the items.
     /// - Throws: a ``Failure``: `software` when a factor or the intercept is not finite; `cannotCreate` when something
     ///   else than a model stands at `destination`; or of the file system. Nothing is left behind then.
     public static func write(
         to destination: String, configuration: JobConfiguration, intercept: Double, kernelLevel: String,
         storeFingerprint: String, converged: Bool, keptSweep: Int? = nil, userIDs: IDMap, itemIDs: IDMap, sweeps: [SweepRecord],
-        userFactors: [UnsafeBufferPointer<Float>], itemFactors: [UnsafeBufferPointer<Float>]
+        userRows: [UnsafeBufferPointer<Float>], itemRows: [UnsafeBufferPointer<Float>]
     ) throws(Failure) {
-        let rank = configuration.rank
         let replacement = try DirectoryReplacement(destination: destination, marker: marker)
         var checksums: [String: String] = [:]
 
-        for (file, rows, factors) in [
-            (ModelFile.userFactors, userIDs.count, userFactors), (ModelFile.itemFactors, itemIDs.count, itemFactors),
+        for (names, count, runs) in [
+            ((ModelFile.userFactors, ModelFile.userBiases), userIDs.count, userRows),
+            ((ModelFile.itemFactors, ModelFile.itemBiases), itemIDs.count, itemRows),
         ] {
-            var writer = try ArrayWriter<Float>(path: replacement.path(file), shape: [rows, rank])
-            var row = 0
-            for run in factors {
-                precondition(run.count.isMultiple(of: rank), "a run of factors ends within a row")
-                if let index = run.firstIndex(where: { !$0.isFinite }) {
-                    throw Failure(
-                        .software, "the factors of row \(row + index / rank) are not finite numbers", at: destination,
-                        remedy: "train again with more --regularization")
-                }
-                try writer.append(run)
-                row += run.count / rank
-            }
-            checksums[file] = Checksum.text(try writer.finish())
+            try requireFinite(runs, width: configuration.width, destination)
+            let (factors, biases) = names
+            checksums[factors] = try write(
+                columns: 0..<configuration.rank, of: runs, width: configuration.width, shape: [count, configuration.rank],
+                to: replacement.path(factors))
+            guard configuration.biasRegularization != nil else { continue }
+            checksums[biases] = try write(
+                columns: configuration.rank..<configuration.width, of: runs, width: configuration.width, shape: [count],
+                to: replacement.path(biases))
         }
         for (name, ids) in [(ModelFile.userIDs, userIDs), (ModelFile.itemIDs, itemIDs)] {
             let written = try ids.write(into: replacement, name: name)
@@ -54,10 +50,47 @@ extension FactorModel {
         try SealedJSON.write(
             ModelDescription(
                 configuration: configuration, intercept: intercept, kernelLevel: kernelLevel,
-                storeFingerprint: storeFingerprint, users: userIDs.count, items: itemIDs.count, rank: rank,
+                storeFingerprint: storeFingerprint, users: userIDs.count, items: itemIDs.count,
+                rank: configuration.rank,
                 userIDs: userIDs.kind, itemIDs: itemIDs.kind, sweeps: sweeps.count, converged: converged,
                 keptSweep: keptSweep, checksums: checksums),
             to: replacement.path(ModelFile.description))
         try replacement.commit()
+    }
+
+    private static func requireFinite(
+        _ runs: [UnsafeBufferPointer<Float>], width: Int, _ destination: String
+    ) throws(Failure) {
+        var row = 0
+        for run in runs {
+            precondition(run.count.isMultiple(of: width), "a run of factors ends within a row")
+            if let index = run.firstIndex(where: { !$0.isFinite }) {
+                throw Failure(
+                    .software, "the factors of row \(row + index / width) are not finite numbers", at: destination,
+                    remedy: "train again with more --regularization")
+            }
+            row += run.count / width
+        }
+    }
+
+    /// Writes some columns of runs of rows as one array.
+    /// - Returns: its checksum.
+    private static func write(
+        columns: Range<Int>, of runs: [UnsafeBufferPointer<Float>], width: Int, shape: [Int], to path: String
+    ) throws(Failure) -> String {
+        var writer = try ArrayWriter<Float>(path: path, shape: shape)
+        for run in runs {
+            if columns == 0..<width {
+                try writer.append(run)
+                continue
+            }
+            var part: [Float] = []
+            part.reserveCapacity(run.count / width * columns.count)
+            for start in stride(from: 0, to: run.count, by: width) {
+                part.append(contentsOf: run[start + columns.lowerBound..<start + columns.upperBound])
+            }
+            try part.withUnsafeBufferPointer { part throws(Failure) in try writer.append(part) }
+        }
+        return Checksum.text(try writer.finish())
     }
 }

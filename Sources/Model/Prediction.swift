@@ -1,8 +1,8 @@
 // Why: what a model says of a user and an item,
 //
-//     r(user, item) = intercept + u_user . v_item
+//     r(user, item) = intercept + b_user + b_item + u_user . v_item
 //
-// and the best items by it. The product is summed in double in one fixed order, so that a prediction is the same
+// where biases are 0 in a model without them, and the best items by it. The product is summed in double in one fixed order, so that a prediction is the same
 // number wherever it is computed, and evaluation and recommendation never disagree.
 
 import ArrayFiles
@@ -28,25 +28,28 @@ public struct ScoredItem: Sendable, Hashable {
 extension FactorModel {
     /// The predicted rating of `item` by `user`, both rows; always finite.
     ///
-    /// A user or an item that the model does not know is nil, and the prediction is then the intercept.
+    /// A user or an item that the model does not know is nil, and the prediction is then the intercept and the bias of
+    /// the other.
     public func predict(user: Int?, item: Int?) -> Double {
-        guard let user, let item else { return intercept }
-        return intercept + product(of: userFactors.row(user, rank), and: itemFactors.row(item, rank))
+        let userBias = user.flatMap { row in userBiases.map { Double($0.elements[row]) } } ?? 0
+        let itemBias = item.flatMap { row in itemBiases.map { Double($0.elements[row]) } } ?? 0
+        let known = intercept + (userBias + itemBias)
+        guard let user, let item else { return known }
+        return known + product(of: userFactors.row(user, rank), and: itemFactors.row(item, rank))
     }
 
     /// The items with the highest predictions for `user`, best first; among equals the lower row first.
     ///
     /// Exact: every item is scored. O(items x rank + items x log count) time, `count` items of memory.
     /// - Parameters:
-    ///   - user: the user's row.
+    ///   - user: the user's row; nil for one that the model does not know, for whom all predictions are the intercept and
+    ///     the items with the most ratings come first, since rows are numbered so.
     ///   - count: how many to return at most.
     ///   - excluded: rows of items to leave out.
-    public func topItems(for user: Int, count: Int, excluding excluded: Set<Int> = []) -> [ScoredItem] {
+    public func topItems(for user: Int?, count: Int, excluding excluded: Set<Int> = []) -> [ScoredItem] {
         var best = BestItems(capacity: count)
-        let factors = userFactors.row(user, rank)
         for item in 0..<itemCount where !excluded.contains(item) {
-            best.offer(
-                ScoredItem(item: item, score: intercept + product(of: factors, and: itemFactors.row(item, rank))))
+            best.offer(ScoredItem(item: item, score: predict(user: user, item: item)))
         }
         return best.sorted()
     }

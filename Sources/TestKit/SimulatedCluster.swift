@@ -246,7 +246,8 @@ public struct SimulatedCluster {
             perform(coordinator.tick(now: coordinatorNow))
             // Whoever runs a cluster sees that it has none, in the end.
             // Whoever runs a cluster sees in the end that it has too few.
-            if now > faultsEnd, scenario.faults != nil, members.count(where: { !$0.isOver }) < scenario.settings.minWorkers {
+            let present = members.count { !$0.isOver }
+            if now > faultsEnd, scenario.faults != nil, present < scenario.settings.minWorkers {
                 join(name: "worker \(nextSerial)")
             }
         case .coordinatorThaw:
@@ -460,7 +461,8 @@ public struct SimulatedCluster {
             members[index].early = Swift.Result { () throws(Failure) in try memory.solve(task) }
         }
         events.schedule(
-            .workDone(members[index].serial, work, due: now + duration, frozen: members[index].frozen), at: now + duration)
+            .workDone(members[index].serial, work, due: now + duration, frozen: members[index].frozen),
+            at: now + duration)
     }
 
     private mutating func finish(_ work: Work, _ serial: Int, _ due: Duration, _ frozen: Duration) throws {
@@ -518,7 +520,8 @@ public struct SimulatedCluster {
             let (side, block) = members[index].toLoad.removeFirst()
             if !members[index].toLoad.isEmpty { begin(.load, index) }
             try perform(
-                members[index].machine.ratingsLoaded(side, block: block, disk?.blocks[side][block], now: now), by: serial)
+                members[index].machine.ratingsLoaded(side, block: block, disk?.blocks[side][block], now: now),
+                by: serial)
         }
     }
 

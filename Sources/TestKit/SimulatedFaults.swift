@@ -66,7 +66,8 @@ public struct SimulatedFaults: Sendable {
             case 5, 6:
                 let way = Int.random(in: 0..<3, using: &generator)
                 kind = .partition(
-                    seconds(Bool.random(using: &generator) ? 0.1...8 : 25...70), toWorker: way != 1, toCoordinator: way != 0)
+                    seconds(Bool.random(using: &generator) ? 0.1...8 : 25...70), toWorker: way != 1,
+                    toCoordinator: way != 0)
             case 7: kind = .freezeCoordinator(seconds(0.1...20))
             case 8: kind = .join
             case 9: kind = .leave

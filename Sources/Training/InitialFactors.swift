@@ -2,7 +2,7 @@
 // machine, whoever makes which rows. Each element is a function of (seed, side, row, column) and of nothing else:
 // a counter-based generator, in integer arithmetic and one exact conversion.
 //
-// Users start uniformly distributed with variance 1/d; items start at zero, for the opening half-step computes them
+// Biases start at zero. Where no factor may be negative, users start at the magnitudes. Users start uniformly distributed with variance 1/d; items start at zero, for the opening half-step computes them
 // from the users.
 
 import LeastSquares
@@ -12,11 +12,15 @@ import Ratings
 public struct InitialFactors: Sendable, Hashable {
     public let seed: UInt64
     public let rank: Int
+    public let hasBiases: Bool
+    public let isNonnegative: Bool
     private let halfWidth: Float
 
-    public init(seed: UInt64, rank: Int) {
+    public init(seed: UInt64, rank: Int, hasBiases: Bool = false, isNonnegative: Bool = false) {
         self.seed = seed
         self.rank = rank
+        self.hasBiases = hasBiases
+        self.isNonnegative = isNonnegative
         // A uniform variable on [-a, a] has variance a^2 / 3.
         halfWidth = (3 / Float(rank)).squareRoot()
     }
@@ -28,10 +32,11 @@ public struct InitialFactors: Sendable, Hashable {
         let bits = SplitMix64.mix(key ^ SplitMix64.mix(UInt64(row) &* 0xD1B5_4A32_D192_ED03 &+ UInt64(column)))
         // 24 bits are exact in single precision: a multiple of 2^-23 in [-1, 1).
         let unit = Float(Int32(bits >> 40) - (1 << 23)) * 0x1p-23
-        return unit * halfWidth
+        return (isNonnegative ? unit.magnitude : unit) * halfWidth
     }
 
-    /// Writes rows `rows` of `side`, compact, to `output`, which has room for rows x rank elements.
+    /// Writes rows `rows` of `side`, compact, to `output`, which has room for rows x rank elements, or x (rank + 1) with
+    /// biases.
     public func write(side: Side, rows: Range<Int>, to output: UnsafeMutablePointer<Float>) {
         var cursor = output
         for row in rows {
@@ -39,6 +44,9 @@ public struct InitialFactors: Sendable, Hashable {
                 cursor.pointee = element(side: side, row: row, column: column)
                 cursor += 1
             }
+            guard hasBiases else { continue }
+            cursor.pointee = 0
+            cursor += 1
         }
     }
 }

@@ -4,10 +4,12 @@
 public struct SweepRecord: Sendable, Hashable, Codable {
     /// 1 for the first.
     public var sweep: Int
-    /// The regularized sum of squared errors over the training ratings, after the item half-step.
+    /// The regularized sum of squared errors over the training ratings, or the regularized implicit loss over all
+    /// pairs, after the item half-step.
     public var objective: Double
-    public var trainRMSE: Double
-    /// RMSE of the held-out ratings; nil without a holdout.
+    /// RMSE of the training ratings; nil when the loss is implicit.
+    public var trainRMSE: Double?
+    /// RMSE of the held-out ratings; nil without a holdout, and when the loss is implicit.
     public var validationRMSE: Double?
     /// Wall-clock seconds of each side's half-steps: in the first sweep with the opening one, and where an extrapolation
     /// was withdrawn with both of the users'.
@@ -20,7 +22,7 @@ public struct SweepRecord: Sendable, Hashable, Codable {
     public var workers: Int
 
     public init(
-        sweep: Int, objective: Double, trainRMSE: Double, validationRMSE: Double?, userSeconds: Double,
+        sweep: Int, objective: Double, trainRMSE: Double?, validationRMSE: Double?, userSeconds: Double,
         itemSeconds: Double, bytesSent: Int, bytesReceived: Int, workers: Int
     ) {
         self.sweep = sweep

@@ -33,7 +33,9 @@ struct CoordinatorCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Fail after so long without any worker, or without enough to begin.", valueName: "seconds"))
     var workerTimeout = 300
 
-    @Option(help: ArgumentHelp("Give the blocks of a worker that was silent for so long to others too.", valueName: "seconds"))
+    @Option(
+        help: ArgumentHelp(
+            "Give the blocks of a worker that was silent for so long to others too.", valueName: "seconds"))
     var suspectAfter = 5
 
     @Option(help: ArgumentHelp("Take a worker that was silent for so long for dead.", valueName: "seconds"))

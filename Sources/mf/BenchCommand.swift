@@ -24,15 +24,13 @@ struct BenchSolverOptions: ParsableArguments {
 
     @OptionGroup var kernels: KernelOptions
 
-    func chosenKernels() throws(Failure) -> Kernels {
-        try kernels.level().map { level throws(Failure) in try Kernels(level: level) } ?? .best
-    }
+    func chosenKernels() throws(Failure) -> Kernels { try kernels.chosenKernels() }
 
     /// - Throws: a ``Failure`` of kind `usage`.
     func configuration(mean: Double) throws(Failure) -> SolverConfiguration {
         try requireCount(threads, atMost: Limits.threadCount, option: "--threads")
         var configuration = JobConfiguration()
-        solver.apply(to: &configuration)
+        try solver.apply(to: &configuration)
         try configuration.validate()
         return configuration.solverConfiguration(mean: mean)
     }

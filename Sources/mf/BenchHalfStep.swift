@@ -90,11 +90,16 @@ private struct InProcessTrainer {
         self.training = training
         self.holdout = holdout
         self.configuration = configuration
-        users = try FactorMatrix(rowCount: training.userCount, rank: configuration.rank)
-        items = try FactorMatrix(rowCount: training.itemCount, rank: configuration.rank)
+        users = try FactorMatrix(
+            rowCount: training.userCount, rank: configuration.rank, hasBiases: configuration.hasBiases)
+        items = try FactorMatrix(
+            rowCount: training.itemCount, rank: configuration.rank, hasBiases: configuration.hasBiases)
         solver = try BlockSolver(configuration: configuration, kernels: kernels, threads: threads)
-        var initial = [Float](repeating: 0, count: training.userCount * configuration.rank)
-        InitialFactors(seed: 1, rank: configuration.rank).write(side: .user, rows: 0..<training.userCount, to: &initial)
+        var initial = [Float](repeating: 0, count: training.userCount * configuration.width)
+        let start = InitialFactors(
+            seed: 1, rank: configuration.rank, hasBiases: configuration.hasBiases,
+            isNonnegative: configuration.isNonnegative)
+        start.write(side: .user, rows: 0..<training.userCount, to: &initial)
         users.setRows(0..<training.userCount, from: initial)
     }
 
@@ -104,12 +109,11 @@ private struct InProcessTrainer {
         hasOpened = true
         let (userSums, userSeconds) = try halfStep(.user)
         let (itemSums, itemSeconds) = try halfStep(.item)
+        let objective = Objective(
+            blocks: [itemSums], side: .item, fixedPenalty: userSums.penalty, isImplicit: configuration.implicit != nil)
         return HalfStepReport.Sweep(
-            userSeconds: userSeconds, itemSeconds: openingSeconds + itemSeconds,
-            objective: itemSums.squaredError + itemSums.penalty + userSums.penalty,
-            trainRMSE: (itemSums.squaredError / Double(max(itemSums.ratingCount, 1))).squareRoot(),
-            validationRMSE: itemSums.holdoutCount == 0
-                ? nil : (itemSums.holdoutSquaredError / Double(itemSums.holdoutCount)).squareRoot())
+            userSeconds: userSeconds, itemSeconds: openingSeconds + itemSeconds, objective: objective.value,
+            trainRMSE: objective.trainRMSE, validationRMSE: objective.validationRMSE)
     }
 
     private func halfStep(_ side: Side) throws(Failure) -> (BlockSums, Double) {
@@ -117,9 +121,9 @@ private struct InProcessTrainer {
         // As in a job, the held-out errors are taken once a sweep, after its second half-step.
         let held = side == .user ? nil : holdout?.byItem
         let (solved, fixed) = side == .user ? (users, items) : (items, users)
-        let plan = BlockPlan(rowOffsets: ratings.offsets.elements, rank: configuration.rank)
+        let plan = BlockPlan(rowOffsets: ratings.offsets.elements, rank: configuration.width)
         let longest = (0..<plan.count).map { plan.rows($0).count }.max() ?? 0
-        var output = [Float](repeating: 0, count: longest * configuration.rank)
+        var output = [Float](repeating: 0, count: longest * configuration.width)
         var sums = BlockSums.zero
         let start = ContinuousClock.now
         try solver.fix(fixed)

@@ -9,7 +9,8 @@ struct HalfStepReport: Encodable {
         var userSeconds: Double
         var itemSeconds: Double
         var objective: Double
-        var trainRMSE: Double
+        /// Nil when the loss is implicit.
+        var trainRMSE: Double?
         /// Nil without held-out ratings.
         var validationRMSE: Double?
 
@@ -17,7 +18,8 @@ struct HalfStepReport: Encodable {
 
         var line: String {
             column(userSeconds, 9, digits: 3) + column(itemSeconds, 9, digits: 3) + column(seconds, 9, digits: 3)
-                + column(trainRMSE, 12, digits: 5) + (validationRMSE.map { column($0, 12, digits: 5) } ?? "")
+                + (trainRMSE.map { column($0, 12, digits: 5) } ?? "           -")
+                + (validationRMSE.map { column($0, 12, digits: 5) } ?? "")
         }
 
         enum CodingKeys: String, CodingKey {

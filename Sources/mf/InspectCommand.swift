@@ -74,12 +74,19 @@ struct InspectCommand: ParsableCommand {
         let end =
             description.keptSweep.map { "sweep \($0), the best on the held-out ratings, is kept" }
             ?? (description.converged ? "converged" : "all that were asked for")
+        let loss = configuration.implicit.map {
+            "implicit, confidence \($0.confidence.rawValue), \($0.unseenConfidence) of unseen pairs"
+        }
         let lines: [(name: String, value: String)] = [
             ("model", path),
             ("users", "\(description.users.grouped) (\(description.userIDs) as ids)"),
             ("items", "\(description.items.grouped) (\(description.itemIDs) as ids)"),
             ("rank", "\(description.rank)"),
-            ("regularization", "\(configuration.regularization), scaled by \(configuration.regularizationScaling)"),
+            ("loss", loss ?? "explicit"),
+            (
+                "regularization",
+                "\(configuration.regularization), scaled by \(configuration.regularizationScaling.rawValue)"
+            ),
             ("intercept", String(format: "%.6g", description.intercept) + (configuration.center ? " (centred)" : "")),
             ("solver", "\(configuration.solver)"),
             ("precision", "\(configuration.precision), \(description.kernelLevel) kernels"),

@@ -1,4 +1,5 @@
-// Why: `mf recommend`: the items a user would rate highest.
+// Why: `mf recommend`: the items a user would rate highest, whether the model knows the user, has to fold them in from
+// ratings, or can only tell what is rated most.
 
 import ArgumentParser
 import CommandSupport
@@ -16,15 +17,27 @@ struct RecommendCommand: ParsableCommand {
             MovieLens files (movies.dat, u.item, movies.csv), Netflix's movie_titles.csv, RecBole's .item files, and any \
             CSV or tab-separated file with an id and a title.
 
+            A user who came after the training gets factors from --ratings, and what is rated there is left out. A user \
+            whom the model does not know, and who has no ratings of items it knows, is shown the items with the most \
+            ratings; a note says so.
+
             Example:
               mf recommend --model model --user 42 --seen store --titles movies.dat
+            Example: a new user's ratings
+              mf recommend --model model --ratings mine.csv --titles movies.dat
             """)
 
     @Option(help: ArgumentHelp("The model's folder.", valueName: "dir"))
     var model: String
 
     @Option(help: ArgumentHelp("The user, by the id of the rating file.", valueName: "id"))
-    var user: String
+    var user: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Judge the user by the ratings in this store or rating file; without --user it has one user.",
+            valueName: "store-or-file"))
+    var ratings: String?
 
     @Option(help: ArgumentHelp("How many items to list.", valueName: "n"))
     var count = 10
@@ -36,33 +49,37 @@ struct RecommendCommand: ParsableCommand {
     @Option(help: ArgumentHelp("A file with the items' titles.", valueName: "file"))
     var titles: String?
 
+    @OptionGroup var kernelOptions: KernelOptions
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
     func validate() throws {
         guard count >= 1 else { throw ValidationError("--count must be 1 or more, and is \(count)") }
+        guard user != nil || ratings != nil else { throw ValidationError("Give --user, or --ratings of a new user.") }
     }
 
     func run() throws {
         let model = try FactorModel.open(model)
-        guard let row = model.userIDs.row(of: user) else {
-            throw Failure(
-                .badData, "the model has no user \(printable(user))", at: model.path,
-                remedy: "give one of the \(model.userCount.grouped) user ids of the ratings it was trained on")
-        }
         let titles = try titles.map { path throws(Failure) in try ItemTitles(path: path, ids: model.itemIDs) }
-        let rated = try seen.map { path throws(Failure) in model.items(ratedBy: user, in: try RatingImporter.openStoreOrFile(path)) }
-        let best = model.topItems(for: row, count: count, excluding: rated ?? [])
+        let recipient = try recipient(model)
+        var rated = recipient.rated
+        if let seen {
+            rated.formUnion(model.items(ratedBy: recipient.user, in: try RatingImporter.openStoreOrFile(seen)))
+        }
+        let best = recipient.model.topItems(for: recipient.row, count: count, excluding: rated)
         let entries = best.enumerated().map { index, item in
             RecommendationReport.Entry(
                 rank: index + 1, item: model.itemIDs.id(of: item.item), title: titles?[item.item], score: item.score)
         }
+        if let note = recipient.note { FileHandle.standardError.write(Data("mf: note: \(note)\n".utf8)) }
         if json {
-            try printJSON(RecommendationReport(user: user, items: entries))
+            try printJSON(RecommendationReport(user: recipient.user, basis: recipient.basis, items: entries))
             return
         }
-        let leftOut = rated.map { ", \($0.count.grouped) rated ones left out" } ?? ""
-        print("Items for user \(printable(user)), best first\(leftOut)")
+        let leftOut = seen == nil && ratings == nil ? "" : ", \(rated.count.grouped) rated ones left out"
+        let what = recipient.basis == .popularity ? "The items with the most ratings, for" : "Items for"
+        print("\(what) user \(printable(recipient.user)), best first\(leftOut)")
         var table = TextTable([.number("rank"), .text("item")] + (titles == nil ? [] : [.text("title")]) + [.number("score")])
         for entry in entries {
             table.add(
@@ -71,10 +88,86 @@ struct RecommendCommand: ParsableCommand {
         }
         for line in table.lines { print(line) }
     }
+
+    /// Whom the list is for.
+    private struct Recipient {
+        var user: String
+        var basis: RecommendationReport.Basis
+        /// The model that has the user's factors, and their row in it; nil for popularity.
+        var model: FactorModel
+        var row: Int?
+        /// Rows of items that the list leaves out.
+        var rated: Set<Int> = []
+        var note: String?
+    }
+
+    private func recipient(_ model: FactorModel) throws(Failure) -> Recipient {
+        guard let ratings else {
+            let user = user ?? ""
+            if let row = model.userIDs.row(of: user) {
+                return Recipient(user: user, basis: .model, model: model, row: row)
+            }
+            return Recipient(
+                user: user, basis: .popularity, model: model,
+                note: "\(model.path): the model has no user \(printable(user)); these are the items with the most ratings, "
+                    + "and --ratings would say what the user likes")
+        }
+        let store = try RatingImporter.openStoreOrFile(ratings)
+        let row = try row(in: store, ratings)
+        let id = store.userIDs.id(of: row)
+        let mine = RowMapping(store: store, model: model)
+            .columnsOfModel(store.ratings.byUser.slice(row..<row + 1), itemCount: model.itemCount)
+        let total = store.ratings.byUser.range(of: row).count
+        var recipient = Recipient(
+            user: id, basis: .ratings, model: model, rated: model.items(ratedBy: id, in: store))
+        if mine.count == 0 {
+            recipient.basis = .popularity
+            recipient.note =
+                "\(ratings): the model knows none of the items that user \(printable(id)) has rated; "
+                + "these are the items with the most ratings"
+            return recipient
+        }
+        if mine.count < total {
+            recipient.note =
+                "\(ratings): the model does not know \((total - mine.count).grouped) of the \(total.grouped) items that "
+                + "user \(printable(id)) has rated"
+        }
+        recipient.model = try model.foldingIn(
+            IDMap(strings: [id]), ratings: mine, kernels: try kernelOptions.chosenKernels())
+        recipient.row = 0
+        return recipient
+    }
+
+    /// The user's row in the ratings that they are judged by.
+    private func row(in store: RatingStore, _ path: String) throws(Failure) -> Int {
+        if let user {
+            guard let row = store.userIDs.row(of: user) else {
+                throw Failure(
+                    .badData, "has no ratings of user \(printable(user))", at: path,
+                    remedy: "give one of its \(store.userIDs.count.grouped) user ids")
+            }
+            return row
+        }
+        guard store.userIDs.count == 1 else {
+            throw Failure(
+                .usage, "has ratings of \(store.userIDs.count.grouped) users", at: path, remedy: "say which with --user")
+        }
+        return 0
+    }
 }
 
 /// The object that `--json` prints.
 private struct RecommendationReport: Encodable {
+    /// Where the order comes from.
+    enum Basis: String, Encodable {
+        /// The user's factors in the model.
+        case model
+        /// Factors folded in from `--ratings`.
+        case ratings
+        /// How many ratings the items have, because nothing is known of the user.
+        case popularity
+    }
+
     struct Entry: Encodable {
         var rank: Int
         var item: String
@@ -84,5 +177,6 @@ private struct RecommendationReport: Encodable {
     }
 
     var user: String
+    var basis: Basis
     var items: [Entry]
 }

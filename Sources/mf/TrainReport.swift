@@ -13,7 +13,7 @@ struct TrainReport: Encodable {
         /// From the start of coordinator and workers to its end.
         let seconds: Double
         let objective: Double
-        let trainRMSE: Double
+        let trainRMSE: Double?
         let validationRMSE: Double?
 
         init(_ record: SweepRecord, endedAfter seconds: Double) {
@@ -133,7 +133,7 @@ struct TrainReport: Encodable {
         for sweep in sweeps {
             table.add([
                 "\(sweep.sweep)", decimal(sweep.seconds), String(format: "%.1f", sweep.objective),
-                String(format: "%.4f", sweep.trainRMSE), sweep.validationRMSE.map { String(format: "%.4f", $0) } ?? "-",
+                column(ofRMSE: sweep.trainRMSE), column(ofRMSE: sweep.validationRMSE),
             ])
         }
         lines += table.lines + [""]

@@ -125,6 +125,34 @@ import Training
         #expect(error?.kind == .badData)
     }
 
+    /// Whatever has become of the newest, its successors are written under the same names.
+    @Test(arguments: ["cut", "removed", "foreign", "flipped"])
+    func theJobGoesOnPastADamagedCheckpoint(damage: String) throws {
+        let temporary = try TemporaryFolder()
+        let folder = try CheckpointFolder(path: temporary("c"), resumes: false)
+        let written = Array(Self.checkpoints.suffix(4))
+        for checkpoint in written.dropLast() { try folder.write(checkpoint, of: Self.epoch) }
+        let newest = try #require(
+            FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasPrefix("checkpoint-") }.max())
+        let marker = URL(fileURLWithPath: "\(folder.path)/\(newest)/checkpoint.json")
+        switch damage {
+        case "cut": try Data().write(to: marker)
+        case "removed": try FileManager.default.removeItem(at: marker)
+        case "foreign":
+            try Data("{}".utf8).write(to: marker)
+            try Data().write(to: URL(fileURLWithPath: "\(folder.path)/\(newest)/.nfs01"))
+        default:
+            var content = try Data(contentsOf: marker)
+            content[content.count / 2] ^= 1
+            try content.write(to: marker)
+        }
+        #expect(Self.isSame(try Self.newest(folder).checkpoint, written[1]))
+        for checkpoint in written.suffix(2) {
+            try folder.write(checkpoint, of: Self.epoch)
+            #expect(Self.isSame(try Self.newest(folder).checkpoint, checkpoint))
+        }
+    }
+
     @Test func onlyTheSameJobGoesOn() throws {
         let temporary = try TemporaryFolder()
         let folder = try CheckpointFolder(path: temporary("c"), resumes: false)

@@ -31,6 +31,15 @@ import Training
 
     @Test func thereIsAReference() { #expect(Self.reference != nil) }
 
+    @Test func silenceIsNoticedInTime() {
+        let settings = CoordinatorSettings(minWorkers: 1)
+        // With the interval in which the coordinator looks.
+        #expect(settings.suspicionTimeout + .milliseconds(200) <= .seconds(10))
+        // A worker that has something to say says it several times in that time.
+        let worker = WorkerSettings(name: "", threads: 1, kernelLevels: [])
+        #expect(settings.suspicionTimeout >= worker.heartbeatInterval * 4)
+    }
+
     /// It is suspected, others take its blocks, and it is welcome when it is back.
     @Test(arguments: 0..<10 as Range<UInt64>) func aFrozenWorkerDelaysTheJobBySecondsAndStays(seed: UInt64) throws {
         let clean = try SimulatedCluster.run(Self.scenario(workers: 3, seed: seed))
@@ -41,7 +50,8 @@ import Training
         #expect(result.duration < clean.duration + .seconds(12), "\(result.duration), \(clean.duration) without")
     }
 
-    @Test(arguments: 0..<10 as Range<UInt64>) func aWorkerThatIsFrozenForLongComesBackUnderANewName(seed: UInt64) throws {
+    @Test(arguments: 0..<10 as Range<UInt64>)
+    func aWorkerThatIsFrozenForLongComesBackUnderANewName(seed: UInt64) throws {
         var scenario = Self.scenario(workers: 2, faults: [Self.fault(.freeze(.seconds(60)), at: 2)], seed: seed)
         // So the job still runs when it thaws.
         scenario.solving = .seconds(2) ... .seconds(3)
@@ -102,7 +112,8 @@ import Training
 
     // MARK: Blocks that kill
 
-    @Test(arguments: [Side.user, .item], [1, 3]) func aBlockThatKillsItsWorkersIsNamed(side: Side, workers: Int) throws {
+    @Test(arguments: [Side.user, .item], [1, 3])
+    func aBlockThatKillsItsWorkersIsNamed(side: Side, workers: Int) throws {
         var scenario = Self.scenario(workers: workers)
         scenario.deadly = (side, 5)
         let result = try SimulatedCluster.run(scenario)
@@ -120,7 +131,8 @@ import Training
     /// A connection that breaks again and again is no fault of the block that is being solved.
     @Test func brokenConnectionsAreNoBlocksFault() throws {
         var scenario = Self.scenario(
-            workers: 1, faults: (0..<12).map { Self.fault(.cut(mendedAfter: .milliseconds(1300)), at: 2 + 3 * Double($0)) })
+            workers: 1,
+            faults: (0..<12).map { Self.fault(.cut(mendedAfter: .milliseconds(1300)), at: 2 + 3 * Double($0)) })
         // Longer than a connection lasts.
         scenario.solving = .seconds(10) ... .seconds(10)
         let result = try SimulatedCluster.run(scenario)
@@ -189,7 +201,8 @@ import Training
         let step = try #require(halfStep)
         let counts = Self.data.counts(step.side, 0)
         let sums = BlockSums(
-            squaredError: 1, penalty: 1, holdoutSquaredError: 0, ratingCount: counts.ratings, holdoutCount: counts.holdout)
+            squaredError: 1, penalty: 1, holdoutSquaredError: 0, ratingCount: counts.ratings,
+            holdoutCount: counts.holdout)
         let byteCount = Self.data.plan[step.side].rows(0).count * 96 * 4
         let factors = Payload(byteCount: byteCount) { $0.initializeMemory(as: UInt8.self, repeating: 0) }
         let solved = WorkerMessage.solved(.init(halfStep: step, block: 0, sums: sums, seconds: 0))

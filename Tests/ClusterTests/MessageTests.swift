@@ -39,6 +39,14 @@ import Training
         .ratings(.init(side: .item, block: 4, totalByteCount: 100, offset: 50)),
         .factors(.user, block: 7, version: 2), .solve(halfStep, block: 6), .finish(.done, reason: "done"),
         .release(.item, blocks: [3, 0, 7]), .release(.user, blocks: []),
+        .welcome(
+            JobDescription(
+                solver: JobConfiguration(
+                    regularizationScaling: .power(0.5),
+                    implicit: ImplicitLoss(confidence: .log(alpha: 2, epsilon: 0.1), unseenConfidence: 0.25)
+                ).solverConfiguration(mean: 3.5), kernelLevel: .portable, seed: 1,
+                plan: BySide(user: BlockPlan(bounds: [0, 3, 9])!, item: BlockPlan(bounds: [0, 5])!), storePath: "/s",
+                storeFingerprint: "f"), sent: 0),
     ]
 
     private func reread<Message: WireMessage & Equatable>(_ message: Message, payload: Payload? = nil) throws -> Message {

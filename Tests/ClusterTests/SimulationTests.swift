@@ -48,6 +48,27 @@ import Training
         for workers in [2, 3] { #expect(try factors(workers: workers, threads: 2) == alone) }
     }
 
+    @Test(arguments: SolverKind.allCases, Precision.allCases)
+    func factorsOfTheImplicitLossDoNotDependOnTheWorkers(solver: SolverKind, precision: Precision) throws {
+        var (configuration, data) = Self.job()
+        configuration.implicit = ImplicitLoss(confidence: .log(alpha: 2, epsilon: 0.1))
+        configuration.regularizationScaling = .power(0.5)
+        (configuration.solver, configuration.precision, configuration.center) = (solver, precision, false)
+        func factors(workers: Int, threads: Int, crashes: Int = 0) throws -> UInt64? {
+            try SimulatedCluster.run(
+                .init(
+                    configuration: configuration, data: data, seed: 19, workers: workers, threads: threads,
+                    crashes: crashes)
+            ).outcome.factorChecksum
+        }
+        let alone = try factors(workers: 1, threads: 1)
+        #expect(alone != nil)
+        for (workers, threads) in [(1, 2), (2, 1), (3, 2)] {
+            #expect(try factors(workers: workers, threads: threads) == alone)
+        }
+        #expect(try factors(workers: 3, threads: 1, crashes: 2) == alone)
+    }
+
     /// Of 256 ratings and more, which are solved with a preconditioner.
     @Test(arguments: [1, 2, 3])
     func factorsOfLongRowsDoNotDependOnTheWorkersEither(workers: Int) throws {

@@ -81,14 +81,17 @@ import Testing
 
     /// At the end of a half-step, at each stage of a checkpoint, and before and after its model is there.
     @Test(arguments: [
-        "coordinator.halfstep:7", "checkpoint.described:1", "checkpoint.described:6", "checkpoint.renamed:6",
-        "checkpoint.pruned:6", "model.write:1", "model.written:1",
+        "coordinator.halfstep:7", "checkpoint.described:1", "checkpoint.described:2", "checkpoint.renamed:2",
+        "checkpoint.pruned:2", "model.write:1", "model.written:1", "model.write:1 rarely",
     ])
-    func aCoordinatorKilledInAnyPhaseIsFollowedByOneThatGoesOn(failpoint: String) async throws {
+    func aCoordinatorKilledInAnyPhaseIsFollowedByOneThatGoesOn(phase: String) async throws {
         let fixture = try await Fixture.made
-        let name = "phase-" + failpoint.replacing(":", with: "-")
+        let failpoint = String(phase.prefix { $0 != " " })
+        let name = "phase-" + phase.replacing(":", with: "-").replacing(" ", with: "-")
+        // The last state is on disk before the model is written, due or not.
+        let every = phase.hasSuffix("rarely") ? ["--checkpoint-every", "1000"] : []
         let killed = try await Program.mf.run(
-            ["train", "--workers", "2"] + fixture.arguments(name),
+            ["train", "--workers", "2"] + fixture.arguments(name) + every,
             environment: ["MF_FAILPOINTS": failpoint + "=kill"])
         #expect(killed.status == 128 + SIGKILL, "\(killed.standardError)")
         #expect(FileManager.default.fileExists(atPath: fixture.folder(name)) == failpoint.hasPrefix("model.written"))
@@ -137,6 +140,36 @@ import Testing
         #expect(try Fixture.factors(of: fixture.folder("rare")) == fixture.factors)
     }
 
+    @Test func aDiskThatHangsDoesNotKeepATerminatedJob() async throws {
+        let fixture = try await Fixture.made
+        let run = try await Program.mf.start(
+            ["train"] + fixture.arguments("hangs"), environment: ["MF_FAILPOINTS": "checkpoint.renamed:2=hang"])
+        #expect(await run.says("sweep 3: "))
+        let asked = ContinuousClock.now
+        run.signal(SIGTERM)
+        let ending = try await run.ending
+        #expect(ContinuousClock.now - asked < .seconds(10))
+        #expect(ending.status == 128 + SIGTERM)
+        #expect(ending.standardError.contains("the last checkpoint could not be written"), "\(ending.standardError)")
+    }
+
+    /// While a checkpoint hangs, as on a network disk that is gone.
+    @Test func aSecondInterruptEndsAtOnce() async throws {
+        let fixture = try await Fixture.made
+        let run = try await Program.mf.start(
+            ["train"] + fixture.arguments("twice"), environment: ["MF_FAILPOINTS": "checkpoint.renamed:2=hang"])
+        #expect(await run.says("sweep 3: "))
+        run.signal(SIGINT)
+        try await Task.sleep(for: .seconds(3))
+        let asked = ContinuousClock.now
+        run.signal(SIGINT)
+        #expect(try await run.ending.status == 128 + SIGINT)
+        #expect(ContinuousClock.now - asked < .seconds(2))
+        let resumed = try await Program.mf.run(["train", "--resume"] + fixture.arguments("twice"))
+        #expect(resumed.status == 0, "\(resumed.standardError)")
+        #expect(try Fixture.factors(of: fixture.folder("twice")) == fixture.factors)
+    }
+
     @Test func withoutWorkersItEndsWithACheckpoint() async throws {
         let fixture = try await Fixture.made
         let coordinator = try await fixture.coordinator("deserted", "--worker-timeout", "1")
@@ -175,6 +208,9 @@ import Testing
         let nothing = try await Program.mf.run(
             ["train", "--resume", "--ratings", fixture.store, "--model", fixture.folder("none")])
         #expect(nothing.status == 64 && nothing.standardError.contains("--checkpoint"))
+        let nowhere = try await Program.mf.run(
+            ["train", "--checkpoint-every", "5", "--ratings", fixture.store, "--model", fixture.folder("none")])
+        #expect(nowhere.status == 64 && nowhere.standardError.contains("give --checkpoint"))
     }
 
     @Test(.enabled("only root may mount") { getuid() == 0 })

@@ -22,7 +22,7 @@ import Training
                             sweep: 1, objective: 1234.5, trainRMSE: 0.75, validationRMSE: nil, userSeconds: 1,
                             itemSeconds: 2, bytesSent: 3_000_000, bytesReceived: 0, workers: 2)
                     ],
-                    userFactors: [users], itemFactors: [items])
+                    userRows: [users], itemRows: [items])
             }
         }
         return folder
@@ -81,18 +81,68 @@ import Training
         }
     }
 
-    @Test func recommendFailsClearlyForAnUnknownUser() async throws {
+    @Test func recommendShowsAnUnknownUserWhatIsRatedMostAndSaysSo() async throws {
         let folder = try folderWithModel()
-        let run = try await Program.mf.run(["recommend", "--model", folder("model"), "--user", "11"])
-        #expect(run.status == 65)
-        #expect(run.standardOutput == "")
+        let run = try await Program.mf.run(["recommend", "--model", folder("model"), "--user", "11", "--count", "2"])
+        #expect(run.status == 0, "\(run.standardError)")
         #expect(
-            run.standardError == "mf: error: \(folder("model")): the model has no user 11; "
-                + "give one of the 2 user ids of the ratings it was trained on\n")
+            run.standardOutput == """
+                The items with the most ratings, for user 11, best first
+                rank  item  score
+                   1  1     3.000
+                   2  2     3.000
+
+                """)
+        #expect(run.standardError.hasPrefix("mf: note: \(folder("model")): the model has no user 11; "))
+        try Data("11,2,5\n".utf8).write(to: URL(fileURLWithPath: folder("seen.csv")))
+        let seen = try await Program.mf.run(
+            ["recommend", "--model", folder("model"), "--user", "11", "--seen", folder("seen.csv"), "--json"])
+        let report = try json(seen.standardOutput)
+        #expect(report["basis"] as? String == "popularity")
+        #expect((report["items"] as? [[String: Any]])?.map { $0["item"] as? String } == ["1", "3", "4"])
+    }
+
+    @Test func recommendFoldsANewUserIn() async throws {
+        let folder = try folderWithModel()
+        // Factors of items 2 and 4 are 1 and -1; lambda is 0.08 a rating: u = (2 + 1) / (2 + 0.16).
+        try Data("7,2,5\n7,4,2\n".utf8).write(to: URL(fileURLWithPath: folder("mine.csv")))
+        let arguments = ["recommend", "--model", folder("model"), "--ratings", folder("mine.csv")]
+        let run = try await Program.mf.run(arguments + ["--json"])
+        #expect(run.status == 0 && run.standardError == "", "\(run.standardError)")
+        let report = try json(run.standardOutput)
+        #expect(report["user"] as? String == "7" && report["basis"] as? String == "ratings")
+        let items = try #require(report["items"] as? [[String: Any]])
+        #expect(items.map { $0["item"] as? String } == ["3", "1"])
+        let factor = 3 / 2.16
+        for (item, expected) in zip(items, [3 + factor, 3 + factor / 2]) {
+            #expect(abs((item["score"] as? Double ?? 0) - expected) < 1e-5)
+        }
+        let plain = try await Program.mf.run(arguments)
+        #expect(plain.standardOutput.hasPrefix("Items for user 7, best first, 2 rated ones left out\n"))
+    }
+
+    @Test func recommendSaysWhatItCannotFoldIn() async throws {
+        let folder = try folderWithModel()
+        try Data("7,2,5\n7,99,2\n8,98,4\n".utf8).write(to: URL(fileURLWithPath: folder("mine.csv")))
+        let arguments = ["recommend", "--model", folder("model"), "--ratings", folder("mine.csv")]
+        let several = try await Program.mf.run(arguments)
+        #expect(several.status == 64)
+        #expect(several.standardError == "mf: error: \(folder("mine.csv")): has ratings of 2 users; say which with --user\n")
+        let missing = try await Program.mf.run(arguments + ["--user", "9"])
+        #expect(missing.status == 65 && missing.standardError.contains("has no ratings of user 9"))
+        let partly = try await Program.mf.run(arguments + ["--user", "7", "--json"])
+        #expect(partly.status == 0 && partly.standardError.contains("does not know 1 of the 2 items"))
+        #expect(try json(partly.standardOutput)["basis"] as? String == "ratings")
+        let unknown = try await Program.mf.run(arguments + ["--user", "8", "--json"])
+        #expect(unknown.status == 0 && unknown.standardError.contains("knows none of the items that user 8 has rated"))
+        #expect(try json(unknown.standardOutput)["basis"] as? String == "popularity")
     }
 
     @Test(arguments: [
         ["recommend", "--model", "m"], ["recommend", "--model", "m", "--user", "1", "--count", "0"],
+        ["evaluate", "--model", "m", "--ratings", "r", "--metrics", "ndcg"],
+        ["evaluate", "--model", "m", "--ratings", "r", "--fold-in", "1"],
+        ["evaluate", "--model", "m", "--ratings", "r", "--fold-in", "0.5", "--seen", "s"],
         ["evaluate", "--model", "m", "--ratings", "r", "--metrics", "rmse,nonsense"], ["inspect"],
     ])
     func wrongUsageIs64(arguments: [String]) async throws {
@@ -124,6 +174,72 @@ import Training
                 mae   1.166667
 
                 """)
+    }
+
+    @Test func evaluateRanksUnseenItemsOfAStore() async throws {
+        let folder = try folderWithModel()
+        // User 10 likes 2 = 3 > 1 > 4, user 20 the other way round.
+        try RatingStore.inMemory(
+            [Rating(user: "10", item: "2", value: 4), Rating(user: "20", item: "1", value: 2)],
+            holdout: [Rating(user: "10", item: "1", value: 5), Rating(user: "20", item: "4", value: 3)]
+        ).save(to: folder("store"))
+        let arguments = ["evaluate", "--model", folder("model"), "--ratings", folder("store")]
+        let metrics = ["--metrics", "mrr@10,precision@1,auc,coverage@1"]
+        let all = try await Program.mf.run(arguments + metrics + ["--json"])
+        #expect(all.status == 0, "\(all.standardError)")
+        let report = try json(all.standardOutput)
+        #expect(Set(report.keys) == ["mrr@10", "precision@1", "auc", "coverage@1", "users", "relevant", "unknown_users"])
+        #expect(report["mrr@10"] as? Double == 0.75 && report["precision@1"] as? Double == 0.5)
+        #expect(report["auc"] as? Double == 0.75 && report["coverage@1"] as? Double == 0.5)
+        #expect(report["users"] as? Int == 2 && report["relevant"] as? Int == 2 && report["unknown_users"] as? Int == 0)
+        let good = try json(
+            try await Program.mf.run(arguments + metrics + ["--relevant-from", "4", "--json"]).standardOutput)
+        #expect(good["users"] as? Int == 1 && good["mrr@10"] as? Double == 0.5)
+        let plain = try await Program.mf.run(arguments + ["--metrics", "mae,mrr@10"])
+        #expect(
+            plain.standardOutput == """
+                Compared with the held-out ratings of \(folder("store")): 2
+                Ranked unseen items for 2 users, 2 of the held-out ratings of \(folder("store")) to be found
+                mae     1.250000
+                mrr@10  0.750000
+
+                """)
+        let none = try await Program.mf.run(arguments + ["--metrics", "mrr@10", "--relevant-from", "9"])
+        #expect(none.status == 65 && none.standardError.contains("no user has items to be found"))
+    }
+
+    @Test func evaluateLeavesOutWhatAnotherFileSaysIsSeen() async throws {
+        let folder = try folderWithModel()
+        try Data("10,1,5\n99,1,5\n".utf8).write(to: URL(fileURLWithPath: folder("test.csv")))
+        try Data("20,1,5\n10,2,5\n".utf8).write(to: URL(fileURLWithPath: folder("train.csv")))
+        let arguments = ["evaluate", "--model", folder("model"), "--ratings", folder("test.csv"), "--metrics", "mrr@10"]
+        let bare = try await Program.mf.run(arguments)
+        #expect(bare.standardOutput.contains("seen ones too") && bare.standardOutput.contains("mrr@10  0.333333"))
+        #expect(bare.standardOutput.contains("left out 1 user unknown to the model"))
+        let without = try await Program.mf.run(arguments + ["--seen", folder("train.csv")])
+        #expect(without.standardOutput.contains("mrr@10  0.500000"), "\(without.standardError)")
+    }
+
+    @Test func evaluateFoldsNewUsersIn() async throws {
+        let folder = try folderWithModel()
+        let text = (50..<60).map { "\($0),1,5\n\($0),2,5\n\($0),3,5\n\($0),4,1\n" }.joined() + "10,1,5\n"
+        try Data(text.utf8).write(to: URL(fileURLWithPath: folder("new.csv")))
+        let arguments = [
+            "evaluate", "--model", folder("model"), "--ratings", folder("new.csv"), "--fold-in", "0.75", "--metrics",
+            "rmse,recall@1", "--json",
+        ]
+        let run = try await Program.mf.run(arguments)
+        #expect(run.status == 0, "\(run.standardError)")
+        let report = try json(run.standardOutput)
+        #expect(report["ratings"] as? Int == 10 && report["unknown"] as? Int == 0)
+        // One item is left for each.
+        #expect(report["users"] as? Int == 10 && report["recall@1"] as? Double == 1)
+        #expect(report["folded_known_users"] as? Int == 1)
+        // Worse than this it would be without factors: a constant 3 is off by 2.
+        #expect(report["rmse"] as? Double ?? 9 < 1.5)
+        #expect(try await Program.mf.run(arguments).standardOutput == run.standardOutput)
+        let other = try await Program.mf.run(arguments + ["--seed", "2"])
+        #expect(other.standardOutput != run.standardOutput)
     }
 
     @Test func evaluateAgreesWithWhatTrainingReportedOfTheHoldout() async throws {

@@ -6,70 +6,42 @@ import TestKit
 import Testing
 
 @Suite(.serialized) struct SameBytesTests {
-    /// A store whose training takes long enough to be disturbed, and the model of one worker with one thread.
-    private final class Fixture: Sendable {
-        let folder: TemporaryFolder
-        var store: String { folder("store") }
-        let factors: [Data]
-
-        /// At rank 128 there are some 80 blocks of users and 40 of items.
-        static let job = [
-            "--rank", "128", "--regularization", "0.05", "--sweeps", "6", "--tolerance", "0", "--log-level", "debug",
-        ]
-
-        private init() async throws {
-            folder = try TemporaryFolder()
-            try SyntheticRatings.writeStore(to: folder("store"), users: 3000, items: 1000, ratings: 120_000, seed: 5)
-            let output = try await Program.mf.run(
-                ["train", "--ratings", folder("store"), "--model", folder("reference"), "--workers", "1", "--threads", "1"]
-                    + Self.job)
-            try #require(output.status == 0, "\(output.standardError)")
-            factors = try Self.factors(of: folder("reference"))
-        }
-
-        private static let shared = Task { try await Fixture() }
-        static var made: Fixture { get async throws { try await shared.value } }
-
-        static func factors(of model: String) throws -> [Data] {
-            try ["user_factors.npy", "item_factors.npy"].map {
-                try Data(contentsOf: URL(fileURLWithPath: model + "/" + $0))
-            }
-        }
-    }
-
     @Test(arguments: [1, 2, 3], [1, 2])
     func trainGivesTheSameBytes(workers: Int, threads: Int) async throws {
-        let fixture = try await Fixture.made
+        let fixture = try await ClusterFixture.made
         let model = fixture.folder("train-\(workers)-\(threads)")
         let output = try await Program.mf.run(
             [
                 "train", "--ratings", fixture.store, "--model", model, "--workers", "\(workers)", "--threads",
                 "\(threads)",
-            ] + Fixture.job)
+            ] + fixture.job)
         #expect(output.status == 0, "\(output.standardError)")
-        #expect(try Fixture.factors(of: model) == fixture.factors)
+        #expect(try ClusterFixture.factors(of: model) == fixture.factors)
     }
 
     /// Workers before and after the coordinator, over tcp and ipc, with the store mapped and sent.
     @Test(arguments: ["tcp", "ipc"], [(1, 1), (1, 2), (2, 1), (2, 2), (3, 1), (3, 2)])
     func clustersGiveTheSameBytes(transport: String, size: (workers: Int, threads: Int)) async throws {
         let (workers, threads) = size
-        let fixture = try await Fixture.made
+        let fixture = try await ClusterFixture.made
         let name = "\(transport)-\(workers)-\(threads)"
         let model = fixture.folder("cluster-\(name)")
         let listen = transport == "tcp" ? "tcp://127.0.0.1:*" : "ipc://\(fixture.folder("socket-\(name)"))"
         var running: [RunningProgram] = []
-        if transport == "ipc" { running.append(try await worker(listen, threads: threads, mapsStore: false)) }
+        if transport == "ipc" {
+            running.append(try await ClusterFixture.startWorker(listen, threads: threads, mapsStore: false))
+        }
         let coordinator = try await Program.coordinator.start(
             ["--ratings", fixture.store, "--model", model, "--listen", listen, "--min-workers", "\(workers)"]
-                + Fixture.job)
-        let endpoint = try await endpoint(of: coordinator)
+                + fixture.job)
+        let endpoint = try await ClusterFixture.endpoint(of: coordinator)
         while running.count < workers {
-            running.append(try await worker(endpoint, threads: threads, mapsStore: running.count % 2 == 0))
+            running.append(
+                try await ClusterFixture.startWorker(endpoint, threads: threads, mapsStore: running.count % 2 == 0))
         }
         let output = try await coordinator.ending
         #expect(output.status == 0, "\(output.standardError)")
-        #expect(try Fixture.factors(of: model) == fixture.factors)
+        #expect(try ClusterFixture.factors(of: model) == fixture.factors)
         for program in running {
             let output = try await program.ending
             #expect(output.status == 0, "\(output.standardError)")
@@ -77,7 +49,7 @@ import Testing
     }
 
     @Test func aKilledWorkerCostsNothingButTime() async throws {
-        let fixture = try await Fixture.made
+        let fixture = try await ClusterFixture.made
         // Long enough that it is in full swing when the worker dies.
         let job = ["--rank", "64", "--solver", "exact", "--regularization", "0.05", "--sweeps", "20", "--tolerance", "0"]
         let undisturbed = try await Program.mf.run(
@@ -88,21 +60,23 @@ import Testing
             [
                 "--ratings", fixture.store, "--model", model, "--listen", "tcp://127.0.0.1:*", "--min-workers", "3",
             ] + job)
-        let endpoint = try await endpoint(of: coordinator)
+        let endpoint = try await ClusterFixture.endpoint(of: coordinator)
         var workers: [RunningProgram] = []
-        for index in 0..<3 { workers.append(try await worker(endpoint, threads: 1, mapsStore: index > 0)) }
+        for index in 0..<3 {
+            workers.append(try await ClusterFixture.startWorker(endpoint, threads: 1, mapsStore: index > 0))
+        }
         #expect(await coordinator.says("sweep 2: "))
         workers[0].signal(SIGKILL)
         let output = try await coordinator.ending
         #expect(output.status == 0, "\(output.standardError)")
         #expect(output.standardError.contains("left:"), "the job was over before the worker was killed")
-        #expect(try Fixture.factors(of: model) == Fixture.factors(of: fixture.folder("undisturbed")))
+        #expect(try ClusterFixture.factors(of: model) == ClusterFixture.factors(of: fixture.folder("undisturbed")))
         #expect(try await workers[0].ending.status == 128 + SIGKILL)
         for program in workers.dropFirst() { #expect(try await program.ending.status == 0) }
     }
 
     @Test func ratingFilesTrainToTheSameBytesAsStores() async throws {
-        let fixture = try await Fixture.made
+        let fixture = try await ClusterFixture.made
         let lines = (0..<200).flatMap { user in (0..<10).map { "\(user)\t\((user * 7 + $0 * 13) % 50)\t\(1 + (user + $0) % 5)" } }
         let file = fixture.folder("ratings.tsv")
         try lines.joined(separator: "\n").write(toFile: file, atomically: true, encoding: .utf8)
@@ -111,24 +85,10 @@ import Testing
         #expect(imported.status == 0, "\(imported.standardError)")
         for (source, name) in [(file, "from-file"), (fixture.folder("imported"), "from-store")] {
             let output = try await Program.mf.run(
-                ["train", "--ratings", source, "--model", fixture.folder(name), "--workers", "2"] + Fixture.job)
+                ["train", "--ratings", source, "--model", fixture.folder(name), "--workers", "2"] + fixture.job)
             #expect(output.status == 0, "\(output.standardError)")
-            models.append(try Fixture.factors(of: fixture.folder(name)))
+            models.append(try ClusterFixture.factors(of: fixture.folder(name)))
         }
         #expect(models[0] == models[1])
-    }
-
-    // MARK: Helpers
-
-    private func worker(_ endpoint: String, threads: Int, mapsStore: Bool) async throws -> RunningProgram {
-        try await Program.worker.start(
-            ["--coordinator", endpoint, "--threads", "\(threads)", mapsStore ? "--map-store" : "--no-map-store"])
-    }
-
-    private func endpoint(of coordinator: RunningProgram) async throws -> String {
-        try #require(await coordinator.says("listening on "), "\(coordinator.standardError)")
-        let text = coordinator.standardError
-        let rest = try #require(text.firstRange(of: "listening on ")).upperBound
-        return String(text[rest...].prefix { !$0.isNewline })
     }
 }

@@ -39,7 +39,7 @@ import Testing
                 #expect(x.allSatisfy { $0 == 0 }, note)
                 continue
             }
-            let ridge = configuration.regularization(ofRowWith: values.count)
+            let ridge = configuration.regularization(ofRowWith: values.count, others: fixed.rowCount)
             let equations = Reference.NormalEquations(factors: met, values: values, rank: rank, ridge: ridge)
             let exact = try #require(equations.solution(), note)
             let residual = (0..<rank).map { i in
@@ -64,7 +64,7 @@ import Testing
         var generator = SeededGenerator(seed: UInt64(rank))
         let fixed = try FactorMatrix.random(rowCount: 600, rank: rank, using: &generator)
         let ratings = CompressedRows.random(counts: Self.counts, columnCount: 600, using: &generator)
-        for (scaling, precision) in product(RegularizationScaling.allCases, Precision.allCases) {
+        for (scaling, precision) in product(RegularizationScaling.samples, Precision.allCases) {
             let configuration = SolverConfiguration.exact(
                 rank: rank, scaling: scaling, precision: precision, intercept: 0.25)
             let (factors, sums) = try solve(ratings, fixed: fixed, configuration: configuration, level: level)

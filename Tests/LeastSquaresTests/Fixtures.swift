@@ -45,9 +45,18 @@ extension FactorMatrix {
     }
 
     static func random(
-        rowCount: Int, rank: Int, scale: Float = 1, using generator: inout SeededGenerator
+        rowCount: Int, rank: Int, scale: Float = 1, hasBiases: Bool = false, using generator: inout SeededGenerator
     ) throws -> FactorMatrix {
-        try FactorMatrix(rowCount: rowCount, rank: rank) { _, _ in generator.normal() * scale }
+        let matrix = try FactorMatrix(rowCount: rowCount, rank: rank, hasBiases: hasBiases)
+        let compact = (0..<rowCount * matrix.width).map { _ in generator.normal() * scale }
+        matrix.setRows(0..<rowCount, from: compact)
+        return matrix
+    }
+
+    /// Rows from `compact`, as a solver writes them.
+    convenience init(_ compact: [Float], rank: Int, hasBiases: Bool) throws {
+        try self.init(rowCount: compact.count / (hasBiases ? rank + 1 : rank), rank: rank, hasBiases: hasBiases)
+        setRows(0..<rowCount, from: compact)
     }
 }
 
@@ -55,14 +64,18 @@ extension FactorMatrix {
     /// As rows meet these factors in `precision`: to the nearest bfloat16, ties to even, by the definition.
     func met(in precision: Precision) throws -> FactorMatrix {
         guard precision == .bf16 else { return self }
-        return try FactorMatrix(rowCount: rowCount, rank: rank) { row, index in
+        let rounded = try FactorMatrix(rowCount: rowCount, rank: rank, hasBiases: hasBiases)
+        if let biases { rounded.biases!.update(from: biases, count: rowCount) }
+        for (row, index) in product(0..<rowCount, 0..<rank) {
             let exact = self.row(row)[index]
             // The neighbours that have eight significant bits, away from zero and towards it.
             let towards = Float(bitPattern: exact.bitPattern & 0xFFFF_0000)
             let away = Float(bitPattern: (exact.bitPattern & 0xFFFF_0000) &+ 0x1_0000)
             let (down, up) = ((exact - towards).magnitude, (away - exact).magnitude)
-            return down < up || (down == up && towards.bitPattern & 0x1_0000 == 0) ? towards : away
+            let isTowards = down < up || (down == up && towards.bitPattern & 0x1_0000 == 0)
+            rounded.row(row)[index] = isTowards ? towards : away
         }
+        return rounded
     }
 }
 
@@ -74,8 +87,10 @@ func solve(
     let solver = try BlockSolver(configuration: configuration, kernels: Kernels(level: level), threads: threads)
     try solver.fix(fixed)
     // NaN, so that a factor that was not written is seen.
-    var output = [Float](repeating: .nan, count: ratings.rowCount * configuration.rank)
-    let present = try warm ?? FactorMatrix(rowCount: ratings.rowCount, rank: configuration.rank)
+    var output = [Float](repeating: .nan, count: ratings.rowCount * configuration.width)
+    let present =
+        try warm
+        ?? FactorMatrix(rowCount: ratings.rowCount, rank: configuration.rank, hasBiases: configuration.hasBiases)
     let sums = try output.withUnsafeMutableBufferPointer {
         try solver.solve(
             ratings, holdout: holdout, rows: 0..<ratings.rowCount, side: .user, solved: present,

@@ -145,12 +145,20 @@ import Testing
     @Test func readsLists() throws {
         #expect(try Metric.list("rmse,mae") == [.rmse, .mae])
         #expect(try Metric.list("MAE, rmse ,mae") == [.mae, .rmse])
+        #expect(try Metric.list("NDCG@10,auc,recall@20,recall@5").map(\.name) == ["ndcg@10", "auc", "recall@20", "recall@5"])
     }
 
-    @Test(arguments: ["", "rmse,", "ndcg@10", "rmse,auc"])
+    @Test(arguments: ["", "rmse,", "hits@10", "rmse,f1", "ndcg@10@20", "@5"])
     func unknownNamesAreUsageErrorsThatListTheKnown(text: String) {
         let failure = #expect(throws: Failure.self) { try Metric.list(text) }
         #expect(failure?.kind == .usage)
-        #expect(failure?.remedy == "name some of rmse,mae")
+        #expect(failure?.remedy == "name some of rmse,mae,auc,precision@K,recall@K,ndcg@K,map@K,mrr@K,coverage@K")
+    }
+
+    @Test(arguments: ["ndcg", "recall@0", "map@-1", "mrr@x", "precision@", "auc@5", "rmse@10"])
+    func wrongCutoffsAreUsageErrors(text: String) {
+        let failure = #expect(throws: Failure.self) { try Metric.list(text) }
+        #expect(failure?.kind == .usage)
+        #expect(failure?.what.contains(text) == true)
     }
 }

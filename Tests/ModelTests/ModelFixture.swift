@@ -44,7 +44,7 @@ struct ModelFixture {
                 try FactorModel.write(
                     to: path, configuration: configuration, intercept: intercept, kernelLevel: "portable",
                     storeFingerprint: storeFingerprint, converged: true, userIDs: userIDs, itemIDs: itemIDs, sweeps: sweeps,
-                    userFactors: users, itemFactors: items)
+                    userRows: users, itemRows: items)
             }
         }
     }

@@ -28,6 +28,10 @@ import Testing
 
     private static let longID = String(repeating: "x", count: 257)
 
+    private static func matrix(_ lines: String...) -> String {
+        "%%MatrixMarket matrix coordinate real general\n" + lines.map { $0 + "\n" }.joined()
+    }
+
     static let samples = [
         Sample("empty file", "", line: 0, "the file is empty"),
         Sample("only blank lines", "\n \r\n\n", line: 0, "the file is empty"),
@@ -117,6 +121,42 @@ import Testing
         Sample(
             "the wrong format, CSV", "1::2::3\n", line: 1, "is neither a rating nor a header: \"1::2::3\"", format: .csv
         ),
+        Sample(
+            "an item id too long in a line of items", "1 2 3\n2 4 \(longID) 5\n", line: 2,
+            "the item id has 257 bytes, more than 256", format: .adjacency),
+        Sample(
+            "an item twice in a line of items", "1 2 3\n2 4 5\n\n7 9 8 9\n", line: 4,
+            "user 7 has rated item 9 before", format: .adjacency),
+        Sample("users without items", "1\n2 \n3\n", line: 0, "the file has no ratings", format: .adjacency),
+        Sample(
+            "zero bytes in a line of items", Array("1 2\n3 ".utf8) + [0] + Array("\n".utf8), line: 2,
+            "binary data, not text", format: .adjacency),
+        Sample(
+            "lines of items that may be a table", "1 2 3\n2 4 5 6\n", line: 2,
+            "4 fields in place of 3 fields as in the first line"),
+        Sample(
+            "a dense matrix", "%%MatrixMarket matrix array real general\n1 1\n3\n", line: 1,
+            "is a kind of matrix that holds no ratings: matrix array real general"),
+        Sample(
+            "a symmetric matrix", "%%MatrixMarket matrix coordinate real symmetric\n1 1 1\n1 1 3\n", line: 1,
+            "is a kind of matrix that holds no ratings: matrix coordinate real symmetric"),
+        Sample(
+            "no matrix", "1 2 3\n", line: 1, "a Matrix Market file begins with `%%MatrixMarket`", format: .matrixMarket),
+        Sample(
+            "a matrix without a size", "%%MatrixMarket matrix coordinate real general\n% empty\n", line: 0,
+            "there is no line with the matrix's size"),
+        Sample(
+            "a size line that is none", "%%MatrixMarket matrix coordinate real general\n% a\n3 4\n1 1 1\n", line: 3,
+            "is not a size line: 3 4"),
+        Sample(
+            "a row beyond the size", matrix("2 3 2", "1 1 5", "3 1 4"), line: 4, "the row \"3\" is not one of 1 to 2"),
+        Sample("column 0", matrix("2 3 2", "1 1 5", "1 0 4"), line: 4, "the column \"0\" is not one of 1 to 3"),
+        Sample("a comment among entries", matrix("2 3 1", "% x", "1 1 4"), line: 3, "the row \"%\" is not one of 1 to 2"),
+        Sample("an entry without a value", matrix("2 3 2", "1 1 5", "2 2"), line: 4, "2 fields in place of 3 fields"),
+        Sample("an entry with too much", matrix("2 3 2", "1 1 5 6"), line: 3, "4 fields in place of 3 fields"),
+        Sample("an entry that is no number", matrix("2 3 1", "1 1 x"), line: 3, "the rating \"x\" is not a number"),
+        Sample("too few entries", matrix("2 3 3", "1 1 5", "2 2 4"), line: 0, "2 entries, not 3 as its size line says"),
+        Sample("an entry twice", matrix("2 3 2", "1 1 5", "1 1 4"), line: 4, "user 1 has rated item 1 before"),
     ]
 
     @Test(arguments: samples)

@@ -80,6 +80,13 @@ import Testing
         Sample(
             "blank lines before a header", "\n\r\nuser,item,rating\n1,10,5\n1,20,3.5\n2,10,4\n30,20,1\n",
             "csv with a header (user, item, rating)"),
+        Sample(
+            "Matrix Market",
+            "%%MatrixMarket matrix coordinate real general\n% made by hand\n%\n30 20 4\n1 10 5.0\n1 20 3.5\n\n 2  10 4e0 \n30\t20 1\n",
+            "matrix-market (user item rating)"),
+        Sample(
+            "Matrix Market with CR LF", "%%MatrixMarket MATRIX Coordinate Real general\r\n30 20 4\r\n1 10 5\r\n1 20 3.5\r\n2 10 4\r\n30 20 1",
+            "matrix-market (user item rating)", format: .matrixMarket),
         Sample("no final line feed", "1,10,5\n1,20,3.5\n2,10,4\n30,20,1", "csv (user,item,rating)"),
         Sample("CR LF without a final LF", "1,10,5\r\n1,20,3.5\r\n2,10,4\r\n30,20,1\r", "csv (user,item,rating)"),
         Sample("spaces around fields", "1 ,10, 5\n1,20,3.5  \n 2,10,4 \n30 , 20 , 1\t\n", "csv (user,item,rating)"),
@@ -134,6 +141,54 @@ import Testing
         let store = try await Task.detached { try RatingImporter(inputs: [path]).run().store }.value
         try await written.value
         #expect(store.fingerprint == (try RatingStore.inMemory(Self.ratings)).fingerprint)
+    }
+
+    /// Users with items, each rated 1.
+    private static let pairs = [
+        Rating(user: "0", item: "3", value: 1), Rating(user: "0", item: "10", value: 1), Rating(user: "0", item: "2", value: 1),
+        Rating(user: "0", item: "7", value: 1), Rating(user: "2", item: "3", value: 1), Rating(user: "5", item: "3", value: 1),
+        Rating(user: "5", item: "9", value: 1),
+    ]
+
+    @Test(arguments: [
+        "0 3 10 2 7\n2 3\n5 3 9\n", "\u{FEFF} 0  3 10\t2 7 \r\n\r\n2 3\r\n5 3 9", "5 9\n5 3\n2 3\n1\n4 \n0 7 2\n0 10 3\n",
+    ])
+    func linesOfItemsAreRatingsOfOne(_ text: String) throws {
+        let expected = try RatingStore.inMemory(Self.pairs)
+        let fixture = try ImportFixture()
+        for chunkByteCount in [1, 7, 16, 4096] {
+            var importer = RatingImporter(inputs: [try fixture.write(text)], format: .adjacency, threads: 3)
+            importer.chunkByteCount = chunkByteCount
+            #expect(try importer.run().store.fingerprint == expected.fingerprint, "chunks of \(chunkByteCount) bytes")
+        }
+    }
+
+    @Test func linesOfItemsMayHaveNames() throws {
+        let fixture = try ImportFixture()
+        let store = try fixture.store(of: "ann tea jam\nbob jam\n", format: .adjacency)
+        #expect(store.userNames == ["ann", "bob"] && store.itemNames == ["jam", "tea"])
+    }
+
+    @Test func linesOfItemsAreFoundWhereNoTableLooksLikeThem() throws {
+        let fixture = try ImportFixture()
+        func format(_ text: String) throws -> String? {
+            try RatingImporter(inputs: [try fixture.write(text)]).run().store.description.source?.format
+        }
+        #expect(try format("0 3 10 2 7\n2 3\n5 3 9\n") == "adjacency")
+        #expect(try format("1 2 3 4 5 6\n2 3 4 5 6 7\n") == "tsv")
+    }
+
+    @Test func aPatternMatrixHasRatingsOfOne() throws {
+        let fixture = try ImportFixture()
+        let path = try fixture.write(
+            "%%MatrixMarket matrix coordinate pattern general\n2 3 3\n1 3\n2 3\n2 1\n")
+        let outcome = try RatingImporter(inputs: [path]).run()
+        #expect(outcome.layout == "matrix-market (user item)")
+        #expect(
+            Set(outcome.store.trainingList) == [
+                Rating(user: "1", item: "3", value: 1), Rating(user: "2", item: "3", value: 1),
+                Rating(user: "2", item: "1", value: 1),
+            ])
     }
 
     @Test func aGivenFormatOverridesTheContent() throws {

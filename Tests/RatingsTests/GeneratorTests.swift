@@ -55,7 +55,7 @@ import Testing
         #expect(try one.fingerprint != store(2, 1).fingerprint)
     }
 
-    @Test(arguments: RatingFormat.allCases)
+    @Test(arguments: RatingFormat.generated)
     func aTextIsImportedToTheSameStore(_ format: RatingFormat) throws {
         let folder = try TemporaryFolder()
         for (threads, configuration) in [

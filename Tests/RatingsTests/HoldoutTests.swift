@@ -132,4 +132,19 @@ import Testing
         }
         #expect(missing?.kind == .noInput)
     }
+
+    @Test func aTestFileOfItemsHoldsOutPairsThatTheInputLacks() throws {
+        let fixture = try ImportFixture()
+        let input = try fixture.write("0 1 2 3 4\n7 1 2\n8 2 5 6\n", "train.txt")
+        let test = try fixture.write("0 5 9\n7\n8 2\n", "test.txt")
+        let outcome = try RatingImporter(inputs: [input], format: .adjacency, split: .file(test)).run()
+        // Item 2 of user 8 is in both files, and the test file has it.
+        #expect(outcome.takenOut == 1)
+        #expect(
+            Set(outcome.store.holdoutList) == [
+                Rating(user: "0", item: "5", value: 1), Rating(user: "0", item: "9", value: 1),
+                Rating(user: "8", item: "2", value: 1),
+            ])
+        #expect(outcome.store.ratings.count == 8)
+    }
 }

@@ -70,4 +70,14 @@ import Testing
         #expect(outcome.store.holdout?.count == outcome.takenOut)
         #expect(outcome.store.ratings.count == 42_813 - outcome.takenOut)
     }
+
+    @Test(.enabled("MF_DATA has no gowalla") { isThere("gowalla/train.txt") })
+    func gowallaAsLightGCNsAuthorsSplitIt() throws {
+        let test = try #require(RealData.path("gowalla/test.txt"))
+        let outcome = try outcome("gowalla/train.txt", split: .file(test))
+        let description = outcome.store.description
+        #expect(description.source?.format == "adjacency" && outcome.takenOut == 0)
+        #expect(description.users == 29_858 && description.items == 40_981)
+        #expect(description.ratings == 810_128 && description.holdoutRatings == 217_242)
+    }
 }

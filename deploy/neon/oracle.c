@@ -102,8 +102,10 @@ static void check(const struct mf_kernels *kernels, size_t d, size_t n) {
     for (size_t i = 0; i < FIXED_ROWS * stride; i++) rounded[i] = nearest_bfloat16(factors[i]);
 
     for (int bf16 = 0; bf16 < 2; bf16++) {
-        const struct mf_row row = {factors, bf16 ? words : NULL, stride, columns, values, n};
-        const struct mf_row met = {bf16 ? rounded : factors, NULL, stride, columns, values, n};
+        const struct mf_row row = {.factors = factors, .words = bf16 ? words : NULL, .stride = stride,
+                                   .columns = columns, .values = values, .count = n};
+        const struct mf_row met = {.factors = bf16 ? rounded : factors, .stride = stride, .columns = columns,
+                                   .values = values, .count = n};
         memset(matrix, 0, side * side * sizeof(float));
         memset(x, 0, side * sizeof(float));
         kernels->add_normal_equations(&row, panel, matrix, x);
@@ -153,6 +155,40 @@ static void check(const struct mf_kernels *kernels, size_t d, size_t n) {
     free(factors); free(values); free(panel); free(matrix); free(x); free(errors); free(vectors); free(columns);
 }
 
+/// A constant that is not stored must do what a column of it does.
+static void check_constant(const struct mf_kernels *kernels, size_t d, size_t n) {
+    const size_t stride = (d + MF_LANES - 1) / MF_LANES * MF_LANES, wide = (d + MF_LANES) / MF_LANES * MF_LANES;
+    const float constant = 0.7f;
+    float *factors = floats(FIXED_ROWS * stride), *with_column = floats(FIXED_ROWS * wide), *values = floats(n + 1);
+    float *x = floats(wide), *errors = floats(2 * n + 1), *vectors = floats(4 * wide);
+    uint32_t *columns = malloc((n + 1) * sizeof(uint32_t));
+    if (columns == NULL) abort();
+    for (size_t i = 0; i < FIXED_ROWS; i++) {
+        for (size_t j = 0; j < d; j++) with_column[i * wide + j] = factors[i * stride + j] = (float)uniform();
+        with_column[i * wide + d] = constant;
+    }
+    double size = 0;
+    for (size_t k = 0; k < n; k++) {
+        columns[k] = (uint32_t)(k * FIXED_ROWS / n);
+        values[k] = (float)uniform() + 1;
+        size += fabs((double)values[k]);
+    }
+    const double ridge = 0.1 * (double)n + 0.1;
+    const struct mf_row row = {.factors = factors, .stride = stride, .columns = columns, .values = values, .count = n,
+                               .constant = constant, .constant_column = d};
+    const struct mf_row met = {
+        .factors = with_column, .stride = wide, .columns = columns, .values = values, .count = n};
+    struct mf_descent at = {x, vectors, vectors + wide, vectors + 2 * wide, vectors + 3 * wide, NULL, 0};
+    const double carried = kernels->conjugate_gradient(&row, STEPS, (float)ridge, errors, &at);
+    const double left = residual_of(&met, d + 1, ridge, x), near = 1e-4 * (sqrt((double)d + 1) * size + 1e-6);
+    const double true_errors = errors_of(&met, d + 1, x);
+    expect(left <= near, "residual with a constant", d, n, left, near);
+    expect(fabs(carried - true_errors) <= 1e-4 * (carried + 1), "errors with a constant", d, n, carried, true_errors);
+    const double found = kernels->squared_error(&row, x);
+    expect(fabs(found - true_errors) <= 1e-4 * (true_errors + 1), "squared error with a constant", d, n, found, true_errors);
+    free(factors); free(with_column); free(values); free(x); free(errors); free(vectors); free(columns);
+}
+
 int main(void) {
     static const size_t ranks[] = {1, 3, 8, 15, 16, 17, 33, 64, 100, 128, 256};
     static const size_t counts[] = {0, 1, 2, 7, 8, 63, 64, 65, 500};
@@ -161,7 +197,10 @@ int main(void) {
     for (int level = 0; level < 2; level++) {
         if (levels[level] == NULL) continue;
         for (size_t i = 0; i < sizeof ranks / sizeof *ranks; i++)
-            for (size_t j = 0; j < sizeof counts / sizeof *counts; j++) check(levels[level], ranks[i], counts[j]);
+            for (size_t j = 0; j < sizeof counts / sizeof *counts; j++) {
+                check(levels[level], ranks[i], counts[j]);
+                check_constant(levels[level], ranks[i], counts[j]);
+            }
         printf("%s: checked\n", names[level]);
     }
     return failures > 0;

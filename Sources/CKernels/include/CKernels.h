@@ -34,19 +34,28 @@ struct mf_row {
     const float *values;
     /// Ratings; 0 is allowed.
     size_t count;
+    /// For the implicit loss, how much a unit of each rating's product with x weighs more than that of a pair without a
+    /// rating; `values` are then the confidences. NULL for the explicit loss.
+    const float *weights;
+    /// What every row of the fixed side has in column `constant_column`, though it is not stored there: the factor that
+    /// a bias meets. 0 for none, and with weights. Vectors that meet the row then have E floats, the padded number of
+    /// columns up to that one; E is D where the padding has room for it.
+    float constant;
+    /// d.
+    size_t constant_column;
 };
 
-/// What a visit to the factors that a row meets is for.
+/// What a visit to the factors that a row meets is for; W is the diagonal of its weights.
 enum mf_visit {
-    /// t = values - F p, q = F't
+    /// t = values - F p, q = F't; with weights t = F p, q = F'(values - W t)
     mf_visit_residual,
-    /// t = F p, q = F't
+    /// t = F p, q = F't; with weights q = F'W t
     mf_visit_product,
     /// t = F p
     mf_visit_image,
 };
 
-/// Where a descent by conjugate gradients stands: D floats each.
+/// Where a descent by conjugate gradients stands: E floats each, which is D without a constant.
 struct mf_descent {
     /// The solution so far.
     float *x;
@@ -58,7 +67,7 @@ struct mf_descent {
     float *q;
     /// The preconditioned residual; the same as `g` without a preconditioner.
     float *z;
-    /// The preconditioner: D x D, symmetric, whole; NULL for none.
+    /// The preconditioner: E x E, symmetric, whole; NULL for none.
     const float *inverse;
     /// The g.z at which the descent ends; `begin_descent` sets it.
     float least;
@@ -70,15 +79,15 @@ struct mf_kernels {
     /// aligned; factors.h has their layout.
     void (*round_factors)(const float *from, size_t count, size_t stride, uint32_t *words);
 
-    /// matrix += F'F and right += F'values, F being the factors that `row` meets; sums are in single precision.
-    /// `panel` is room for MF_PANEL_ROWS * D floats.
+    /// matrix += F'F, with weights F'W F, and right += F'values, without a constant, F being the factors that `row` meets; sums are in
+    /// single precision. A negative weight makes the matrix NaN. `panel` is room for MF_PANEL_ROWS * D floats.
     void (*add_normal_equations)(const struct mf_row *row, float *panel, float *matrix, float *right);
 
-    /// matrix = F F', one row a rating: `matrix_stride` is the row's count rounded up to a multiple of MF_LANES, and
+    /// matrix = F F', without a constant, one row a rating: `matrix_stride` is the row's count rounded up to a multiple of MF_LANES, and
     /// what is beyond the count is 0.
     void (*set_dual_equations)(const struct mf_row *row, float *matrix, size_t matrix_stride);
 
-    /// x += F'values.
+    /// x += F'values, without a constant.
     void (*add_multiples)(const struct mf_row *row, float *x);
 
     /// Adds `ridge` to the first `rank` diagonal elements, replaces the matrix with its triangular factor U, and
@@ -99,9 +108,10 @@ struct mf_kernels {
     // The parts of the same, for a row that is visited in segments by several threads: t and the square of a visit are
     // the segments' one after another, q is the sum of theirs.
 
-    /// Visits all ratings; returns the sum of the squares of t. q is not written for an image.
+    /// Visits all ratings; returns the sum of the squares of t, each times its weight if there are any. q is not
+    /// written for an image.
     double (*visit_ratings)(const struct mf_row *row, enum mf_visit kind, const float *p, float *t, float *q);
-    /// After the visit for the residual: sets g, z and p. Returns g.z, which is 0 at the solution.
+    /// After the visit for the residual: sets g, z and p, of `stride` floats. Returns g.z, which is 0 at the solution.
     float (*begin_descent)(size_t stride, float ridge, struct mf_descent *at);
     /// After the visit for the product or, in the last step, for the image of p: alpha.
     float (*step_length)(size_t stride, float ridge, float square, double image_square, const struct mf_descent *at);
@@ -113,6 +123,13 @@ struct mf_kernels {
 
     /// The sum over the ratings of (value - f . x)^2: dot products in single precision, their errors in double.
     double (*squared_error)(const struct mf_row *row, const float *x);
+
+    /// The sum over the ratings of a row with weights of c (1 - s)^2 - (c - w) s^2, with c of `values` and s of
+    /// `scores`, of any alignment; in double precision.
+    double (*weighted_loss)(const struct mf_row *row, const float *scores);
+
+    /// y = M x, for a symmetric matrix of D x D that is whole.
+    void (*multiply)(const float *matrix, size_t stride, const float *x, float *y);
 
     /// Multiply-adds from and to registers, for measuring the peak. Returns how many operations that were, a
     /// multiply-add being two. `sink` is one vector of zeros, and takes what keeps the compiler honest.

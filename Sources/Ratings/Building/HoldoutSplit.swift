@@ -14,18 +14,36 @@ protocol PairPredicate: Sendable {
     func contains(user: UInt32, item: UInt32) -> Bool
 }
 
+/// A number for each pair of a user and an item that depends on a seed and their ids alone.
+package struct PairHashes: Sendable {
+    private let users: [UInt64]
+    private let items: [UInt64]
+
+    package init(seed: UInt64, users: IDMap, items: IDMap) {
+        let start = IDIndex.hash(Int64(bitPattern: seed))
+        self.users = Self.hashes(users).map { IDIndex.hash(Int64(bitPattern: start ^ $0)) }
+        self.items = Self.hashes(items)
+    }
+
+    package func hash(user: Int, item: Int) -> UInt64 { IDIndex.hash(Int64(bitPattern: users[user] ^ items[item])) }
+
+    private static func hashes(_ ids: IDMap) -> [UInt64] {
+        (0..<ids.count).map { row in
+            var id = ids.id(of: row)
+            return id.withUTF8 { Checksum.of(UnsafeRawBufferPointer($0)) }
+        }
+    }
+}
+
 /// The pairs that a fraction and a seed choose.
 struct HashedPairs: PairPredicate {
-    private let userHashes: [UInt64]
-    private let itemHashes: [UInt64]
+    private let hashes: PairHashes
     private let threshold: UInt64
 
     /// - Throws: a ``Failure`` of kind `usage` unless `fraction` is above 0 and below 1.
     init(fraction: Double, seed: UInt64, users: IDMap, items: IDMap) throws(Failure) {
         try Self.check(fraction)
-        let start = IDIndex.hash(Int64(bitPattern: seed))
-        userHashes = Self.hashes(users).map { IDIndex.hash(Int64(bitPattern: start ^ $0)) }
-        itemHashes = Self.hashes(items)
+        hashes = PairHashes(seed: seed, users: users, items: items)
         threshold = UInt64(fraction * 0x1p64)
     }
 
@@ -43,15 +61,8 @@ struct HashedPairs: PairPredicate {
             remedy: "give a larger fraction, another seed, or more ratings")
     }
 
-    private static func hashes(_ ids: IDMap) -> [UInt64] {
-        (0..<ids.count).map { row in
-            var id = ids.id(of: row)
-            return id.withUTF8 { Checksum.of(UnsafeRawBufferPointer($0)) }
-        }
-    }
-
     func contains(user: UInt32, item: UInt32) -> Bool {
-        IDIndex.hash(Int64(bitPattern: userHashes[Int(user)] ^ itemHashes[Int(item)])) < threshold
+        hashes.hash(user: Int(user), item: Int(item)) < threshold
     }
 }
 

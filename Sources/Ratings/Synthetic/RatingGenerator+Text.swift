@@ -4,18 +4,26 @@
 import ArrayFiles
 import Failures
 
+extension RatingFormat {
+    /// The formats that generated ratings are written in; the others lose the ratings or the ids' names.
+    public static let generated: [RatingFormat] = [.movielens, .csv, .tsv, .netflix]
+}
+
 extension RatingGenerator {
     /// Refuses a path that ``write(_:to:progress:checkpoint:)`` could not write to; commands call this first.
     public static func checkDestination(_ path: String) throws(Failure) { try FileCreation.refuseExisting(path) }
 
     /// Generates ratings into a text file that is not there yet. Nothing is held out.
-    /// - Parameter checkpoint: called between pieces of work; what it throws ends the writing, which leaves nothing.
+    /// - Parameters:
+    ///   - format: one of `RatingFormat.generated`.
+    ///   - checkpoint: called between pieces of work; what it throws ends the writing, which leaves nothing.
     /// - Returns: the noise floor of all ratings; see ``RatingSource/noiseFloor``.
     /// - Throws: a ``Failure`` of kind `cannotCreate` or `inputOutput`, or what `checkpoint` throws.
     public func write(
         _ format: RatingFormat, to path: String, progress: Progress? = nil,
         checkpoint: () throws(Failure) -> Void = {}
     ) throws(Failure) -> Double {
+        precondition(RatingFormat.generated.contains(format), "\(format.rawValue) is read only")
         let file = try FileCreation(destination: path)
         let squaredErrors =
             format == .netflix

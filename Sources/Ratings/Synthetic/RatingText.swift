@@ -66,7 +66,7 @@ struct RatingText {
     static func header(_ format: RatingFormat) -> String {
         switch format {
         case .csv, .tsv: ["user", "item", "rating", "timestamp"].joined(separator: separator(format).description) + "\n"
-        case .movielens, .netflix: ""
+        case .movielens, .netflix, .matrixMarket, .adjacency: ""
         }
     }
 
@@ -75,6 +75,7 @@ struct RatingText {
         case .csv, .netflix: ","
         case .tsv: "\t"
         case .movielens: "::"
+        case .matrixMarket, .adjacency: preconditionFailure("\(format.rawValue) is read only")
         }
     }
 

@@ -4,7 +4,8 @@
 //     it holds           `::`                       movielens
 //                        a tab                      movielens when it is four plain fields, else tsv
 //                        a comma                    csv
-//                        blanks                     tsv
+//                        blanks                     tsv; adjacency when it can be nothing else
+//                        `%%MatrixMarket`           matrix-market
 //     its third field    a number                   there is no header: user, item, rating, anything
 //                        else                       a header; the columns are found by name
 //
@@ -61,6 +62,13 @@ struct FormatDetector {
         if text.contains(0) || text.starts(with: [0xFF, 0xFE]) || text.starts(with: [0xFE, 0xFF]) {
             throw LineDefect.binary(first.number).failure(in: name, linesBefore: 0)
         }
+        if format == .matrixMarket || format == nil && Self.isMatrix(text) { return try matrix(sample, from: start) }
+        let body = UnsafeBufferPointer(rebasing: sample[start...])
+        if format == .adjacency || format == nil && Self.isAdjacency(body) {
+            let layout = TextLayout(
+                format: .adjacency, separator: .blanks, fieldCount: 0, userField: 0, itemField: 1)
+            return Finding(layout: layout, start: start, linesBefore: 0)
+        }
         let finding = Finding(layout: try layout(text, at), start: start, linesBefore: 0)
         switch finding.layout.format {
         case .netflix:
@@ -106,6 +114,7 @@ struct FormatDetector {
             case .csv, .netflix: .comma
             case .movielens: text.contains("::") ? .doubleColon : .tab
             case .tsv: hasTab ? .tab : .blanks
+            case .matrixMarket, .adjacency: .blanks
             }
         if found == .netflix {
             guard isItemLine else {

@@ -118,9 +118,13 @@ extension LineParser {
         }
         let expected =
             layout.itemField == nil
-            ? "`item:` or \(layout.fieldCount) fields" : "\(layout.fieldCount) fields as in the first line"
+            ? "`item:` or \(layout.fieldCount) fields"
+            : layout.format == .matrixMarket
+                ? "\(layout.fieldCount) fields" : "\(layout.fieldCount) fields as in the first line"
         return LineDefect(
             line: line, "\(fields) \(fields == 1 ? "field" : "fields") in place of \(expected)",
-            remedy: "correct or remove the line; formats cannot be mixed in a file")
+            remedy: separator == Blanks.self && layout.format == .tsv
+                ? "correct or remove the line; where each line is a user and their items, give --format adjacency"
+                : "correct or remove the line; formats cannot be mixed in a file")
     }
 }

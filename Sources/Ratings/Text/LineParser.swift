@@ -102,7 +102,12 @@ struct LineParser {
             while cursor < end, count < limit {
                 line += 1
                 let start = cursor
-                cursor = try parseLine(cursor, separator)
+                cursor =
+                    switch layout.format {
+                    case .adjacency: try parseAdjacencyLine(cursor)
+                    case .matrixMarket: try parseMatrixLine(cursor)
+                    case .movielens, .csv, .tsv, .netflix: try parseLine(cursor, separator)
+                    }
                 if cursor - start > Self.maximumLineByteCount { throw .tooLong(line) }
                 if !stringSides.isEmpty { break }
             }
@@ -162,16 +167,22 @@ struct LineParser {
             }
             item = currentItem ?? Self.inheritedItem
         }
+        append(user, item, value)
+        return Self.nextLine(cursor)
+    }
+
+    /// Puts a rating into the output.
+    @inline(__always)
+    mutating func append(_ user: UInt32, _ item: UInt32, _ value: Float) {
         output.users.pointer[count] = user
         output.items.pointer[count] = item
         output.values.pointer[count] = value
         count += 1
-        return Self.nextLine(cursor)
     }
 
     /// The number of the id at `cursor`, which is moved to the field's end.
     @inline(__always)
-    private mutating func id<Separator: FieldSeparator>(
+    mutating func id<Separator: FieldSeparator>(
         _ cursor: inout TextPointer, _ side: Side, _ separator: Separator.Type
     ) throws(LineDefect) -> UInt32 {
         let isInteger = side == .user ? users.kind == .integers : items.kind == .integers
@@ -194,7 +205,7 @@ struct LineParser {
 
     /// The rating at `cursor`, which is moved to the field's end.
     @inline(__always)
-    private mutating func rating<Separator: FieldSeparator>(
+    mutating func rating<Separator: FieldSeparator>(
         _ cursor: inout TextPointer, _ separator: Separator.Type
     ) throws(LineDefect) -> Float {
         var place = cursor
@@ -228,7 +239,7 @@ struct LineParser {
 
     /// Where the line after the one that ends at `place` begins.
     @inline(__always)
-    private static func nextLine(_ place: TextPointer) -> TextPointer {
+    static func nextLine(_ place: TextPointer) -> TextPointer {
         place[0] == UInt8(ascii: "\n") ? place + 1 : place + 2
     }
 

@@ -100,7 +100,7 @@ public struct RatingImporter: Sendable {
     /// All inputs have ratings, and one format.
     private func check(_ files: [RatingFile]) throws(Failure) {
         for file in files {
-            guard file.layout.ratingField != nil else {
+            guard !file.layout.isProbe else {
                 throw Failure(
                     .badData, "names users and items without ratings", at: file.name,
                     remedy: "give it as --test, and the ratings as --input")

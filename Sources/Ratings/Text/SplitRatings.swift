@@ -26,6 +26,12 @@ struct SplitRatings {
             throw Failure(
                 .badData, "the file has no ratings", at: reader.files[number].name, remedy: "give a complete file")
         }
+        for (file, count) in zip(reader.files, counts) {
+            guard let expected = file.layout.matrixSize?.entries, expected != count else { continue }
+            throw Failure(
+                .badData, "\(count) entries, not \(expected) as its size line says", at: file.name,
+                remedy: "the file was cut off or put together wrongly: give a complete file")
+        }
         let inputChunkCount = read.chunks.prefix { $0.file < inputFileCount }.count
         let (users, items) = (read.users.ids, read.items.ids)
         // Whoever splits the runs is the only one to have them, and frees each as soon as it is split.
@@ -47,7 +53,7 @@ struct SplitRatings {
         case .file:
             (training, holdout) = try RatingRun.split(&input, by: PairSet(test))
             takenOut = holdout.reduce(0) { $0 + $1.count }
-            if reader.files[inputFileCount].layout.ratingField == nil {
+            if reader.files[inputFileCount].layout.isProbe {
                 try Self.checkProbe(test, found: PairSet(holdout), reader, read, firstChunk: inputChunkCount)
             } else {
                 holdout = test

@@ -1,0 +1,43 @@
+// Why: ranking scores every item for every user, which is a product of two matrices: users x items x d multiplications,
+// a hundred times a sweep. The kernel that visits the factors of a row's ratings does it, given "ratings" of all items
+// one after another; a tile of items is brought into the first-level cache once and met by a group of users there.
+
+import CKernels
+
+/// Products of users' factors with those of all items, in single precision.
+public struct FactorProducts: Sendable {
+    private let items: FactorMatrix
+    private let kernels: Kernels
+    private let tileRowCount: Int
+
+    private static let tileByteCount = 32 << 10
+
+    public init(of items: FactorMatrix, kernels: Kernels = .best) {
+        self.items = items
+        self.kernels = kernels
+        // Whole groups of the kernel's four rows, so that a product does not depend on where a tile ends.
+        tileRowCount = max(Self.tileByteCount / (items.stride * MemoryLayout<Float>.stride) / 4 * 4, 4)
+    }
+
+    /// Sets `output`, `users.rowCount` x the number of items, to the product of every user with every item.
+    ///
+    /// Equal for equal factors and kernels; may be called from several threads, with users and output of their own.
+    /// - Precondition: `users` has the items' rank.
+    public func write(of users: FactorMatrix, count: Int, to output: UnsafeMutablePointer<Float>) {
+        precondition(users.rank == items.rank && count <= users.rowCount)
+        let visit = kernels.table.pointee.visit_ratings!
+        let columns = (0..<UInt32(tileRowCount)).map { $0 }
+        columns.withUnsafeBufferPointer { columns in
+            for first in Swift.stride(from: 0, to: items.rowCount, by: tileRowCount) {
+                // An image reads no values.
+                var tile = mf_row(
+                    factors: items.start + first * items.stride, words: nil, stride: items.stride,
+                    columns: columns.baseAddress!, values: nil,
+                    count: min(tileRowCount, items.rowCount - first), weights: nil, constant: 0, constant_column: 0)
+                for user in 0..<count {
+                    _ = visit(&tile, mf_visit_image, users.row(user), output + user * items.rowCount + first, nil)
+                }
+            }
+        }
+    }
+}
