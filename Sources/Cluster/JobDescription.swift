@@ -84,9 +84,9 @@ extension SolverConfiguration {
         writer.text(precision.rawValue)
         writer.integer(UInt32(conjugateGradientSteps))
         writer.number(intercept)
-        writer.text(hasBiases ? "biases" : "no-biases")
+        writer.flag(isNonnegative)
+        writer.flag(hasBiases)
         if let biasRegularization { writer.number(biasRegularization) }
-        writer.text(isNonnegative ? "nonnegative" : "any-sign")
         writer.text(implicit == nil ? "explicit" : "implicit")
         if let implicit {
             writer.text(implicit.confidence.rawValue)
@@ -102,16 +102,8 @@ extension SolverConfiguration {
             conjugateGradientSteps: try reader.count(
                 UInt32.self, in: 1...JobConfiguration.maximumConjugateGradientSteps),
             intercept: try reader.float())
-        switch try reader.text() {
-        case "no-biases": break
-        case "biases": biasRegularization = try reader.double()
-        default: throw WireError("whether there are biases is unknown")
-        }
-        switch try reader.text() {
-        case "any-sign": break
-        case "nonnegative": isNonnegative = true
-        default: throw WireError("whether factors may be negative is unknown")
-        }
+        isNonnegative = try reader.flag()
+        if try reader.flag() { biasRegularization = try reader.double() }
         switch try reader.text() {
         case "explicit": break
         case "implicit":
@@ -122,7 +114,7 @@ extension SolverConfiguration {
         guard regularization.isFinite, regularization >= 0, intercept.isFinite,
             implicit.map({ $0.unseenConfidence.isFinite && $0.unseenConfidence >= 0 && intercept == 0 }) ?? true,
             biasRegularization.map({ $0 == regularization || ($0 > 0 && $0.isFinite && regularization > 0) }) ?? true,
-            biasRegularization == nil || implicit == nil
+            biasRegularization == nil || implicit == nil, !isNonnegative || solver != .cg
         else { throw WireError("the regularization, the intercept or a confidence is not a number that can be") }
     }
 }

@@ -47,6 +47,12 @@ import Training
                 ).solverConfiguration(mean: 3.5), kernelLevel: .portable, seed: 1,
                 plan: BySide(user: BlockPlan(bounds: [0, 3, 9])!, item: BlockPlan(bounds: [0, 5])!), storePath: "/s",
                 storeFingerprint: "f"), sent: 0),
+        .welcome(
+            JobDescription(
+                solver: JobConfiguration(biasRegularization: 0.25, isNonnegative: true).solverConfiguration(mean: 3.5),
+                kernelLevel: .portable, seed: 1,
+                plan: BySide(user: BlockPlan(bounds: [0, 3, 9])!, item: BlockPlan(bounds: [0, 5])!), storePath: "/s",
+                storeFingerprint: "f"), sent: 0),
     ]
 
     private func reread<Message: WireMessage & Equatable>(_ message: Message, payload: Payload? = nil) throws -> Message {

@@ -48,6 +48,24 @@ import Training
         for workers in [2, 3] { #expect(try factors(workers: workers, threads: 2) == alone) }
     }
 
+    @Test(arguments: [nil, 0.02], [false, true])
+    func biasesAndNonnegativeFactorsDoNotDependOnTheWorkers(biasRegularization: Double?, isNonnegative: Bool) throws {
+        var (configuration, data) = Self.job()
+        configuration.biasRegularization = biasRegularization
+        configuration.isNonnegative = isNonnegative
+        func factors(workers: Int, threads: Int, crashes: Int = 0) throws -> UInt64? {
+            try SimulatedCluster.run(
+                .init(
+                    configuration: configuration, data: data, seed: 23, workers: workers, threads: threads,
+                    crashes: crashes)
+            ).outcome.factorChecksum
+        }
+        let alone = try factors(workers: 1, threads: 1)
+        #expect(alone != nil)
+        for workers in [2, 3] { #expect(try factors(workers: workers, threads: 2) == alone) }
+        #expect(try factors(workers: 3, threads: 1, crashes: 2) == alone)
+    }
+
     @Test(arguments: SolverKind.allCases, Precision.allCases)
     func factorsOfTheImplicitLossDoNotDependOnTheWorkers(solver: SolverKind, precision: Precision) throws {
         var (configuration, data) = Self.job()

@@ -40,9 +40,11 @@ final class ClusterFixture: Sendable {
     static var small: ClusterFixture { get async throws { try await sharedSmall.value } }
 
     static func factors(of model: String) throws -> [Data] {
-        try ["user_factors.npy", "item_factors.npy"].map {
-            try Data(contentsOf: URL(fileURLWithPath: model + "/" + $0))
-        }
+        try ["user_factors.npy", "item_factors.npy", "user_biases.npy", "item_biases.npy"]
+            .map { URL(fileURLWithPath: model + "/" + $0) }
+            // A model without biases has no files of them.
+            .filter { !$0.path.contains("biases") || FileManager.default.fileExists(atPath: $0.path) }
+            .map { try Data(contentsOf: $0) }
     }
 
     // MARK: Processes

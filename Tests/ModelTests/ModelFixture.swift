@@ -17,6 +17,9 @@ struct ModelFixture {
     /// Rows x rank.
     var userFactors: [Float]
     var itemFactors: [Float]
+    /// Nil for a model without.
+    var userBiases: [Float]?
+    var itemBiases: [Float]?
     var sweeps: [SweepRecord] = [
         SweepRecord(
             sweep: 1, objective: 12.5, trainRMSE: 0.9, validationRMSE: 0.95, userSeconds: 0.25, itemSeconds: 0.125,
@@ -26,8 +29,8 @@ struct ModelFixture {
             bytesSent: 3, bytesReceived: 5, workers: 1),
     ]
 
-    /// Random factors in -1 ..< 1.
-    init(users: Int, items: Int, rank: Int, seed: UInt64, intercept: Double = 3.5) {
+    /// Random factors, and biases if wanted, in -1 ..< 1.
+    init(users: Int, items: Int, rank: Int, seed: UInt64, intercept: Double = 3.5, hasBiases: Bool = false) {
         var generator = SeededGenerator(seed: seed)
         configuration = JobConfiguration(rank: rank, regularization: 0.1, seed: .max)
         self.intercept = intercept
@@ -35,12 +38,16 @@ struct ModelFixture {
         itemIDs = IDMap(strings: (0..<items).map { "item-\($0)" })
         userFactors = (0..<users * rank).map { _ in Float.random(in: -1..<1, using: &generator) }
         itemFactors = (0..<items * rank).map { _ in Float.random(in: -1..<1, using: &generator) }
+        guard hasBiases else { return }
+        configuration.biasRegularization = 0.03
+        userBiases = (0..<users).map { _ in Float.random(in: -1..<1, using: &generator) }
+        itemBiases = (0..<items).map { _ in Float.random(in: -1..<1, using: &generator) }
     }
 
     /// Writes the model, each side in runs of `rowsPerRun` rows.
     func write(to path: String, rowsPerRun: Int = 2) throws {
-        try withRuns(of: userFactors, rowsPerRun) { users in
-            try withRuns(of: itemFactors, rowsPerRun) { items in
+        try withRuns(of: userFactors, userBiases, rowsPerRun) { users in
+            try withRuns(of: itemFactors, itemBiases, rowsPerRun) { items in
                 try FactorModel.write(
                     to: path, configuration: configuration, intercept: intercept, kernelLevel: "portable",
                     storeFingerprint: storeFingerprint, converged: true, userIDs: userIDs, itemIDs: itemIDs, sweeps: sweeps,
@@ -50,13 +57,17 @@ struct ModelFixture {
     }
 
     private func withRuns(
-        of factors: [Float], _ rowsPerRun: Int, _ body: ([UnsafeBufferPointer<Float>]) throws -> Void
+        of factors: [Float], _ biases: [Float]?, _ rowsPerRun: Int, _ body: ([UnsafeBufferPointer<Float>]) throws -> Void
     ) throws {
-        try factors.withUnsafeBufferPointer { factors in
-            let step = rowsPerRun * configuration.rank
+        let rank = configuration.rank
+        let rows = (0..<factors.count / rank).flatMap { row in
+            factors[row * rank..<(row + 1) * rank] + (biases.map { [$0[row]] } ?? [])
+        }
+        try rows.withUnsafeBufferPointer { rows in
+            let step = rowsPerRun * configuration.width
             try body(
-                stride(from: 0, to: factors.count, by: step).map { start in
-                    UnsafeBufferPointer(rebasing: factors[start..<min(start + step, factors.count)])
+                stride(from: 0, to: rows.count, by: step).map { start in
+                    UnsafeBufferPointer(rebasing: rows[start..<min(start + step, rows.count)])
                 })
         }
     }
@@ -64,7 +75,7 @@ struct ModelFixture {
     /// The prediction in its plainest form.
     func predict(_ user: Int, _ item: Int) -> Double {
         let rank = configuration.rank
-        var sum = intercept
+        var sum = intercept + Double(userBiases?[user] ?? 0) + Double(itemBiases?[item] ?? 0)
         for k in 0..<rank { sum += Double(userFactors[user * rank + k]) * Double(itemFactors[item * rank + k]) }
         return sum
     }

@@ -28,10 +28,14 @@ import Testing
         init(seed: UInt64) {
             var generator = SeededGenerator(seed: seed)
             let (users, items) = (Int.random(in: 1...9, using: &generator), Int.random(in: 2...40, using: &generator))
-            fixture = ModelFixture(users: users, items: items, rank: Int.random(in: 1...20, using: &generator), seed: seed)
+            fixture = ModelFixture(
+                users: users, items: items, rank: Int.random(in: 1...20, using: &generator), seed: seed,
+                hasBiases: Bool.random(using: &generator))
             let span = Float.random(in: 0.5...8, using: &generator)
             fixture.userFactors = fixture.userFactors.map { ($0 * span).rounded() / 4 }
             fixture.itemFactors = fixture.itemFactors.map { ($0 * span).rounded() / 4 }
+            fixture.userBiases = fixture.userBiases?.map { ($0 * 9).rounded() / 4 }
+            fixture.itemBiases = fixture.itemBiases?.map { ($0 * 9).rounded() / 4 }
             (seen, heldOut) = ([], [])
             for _ in 0..<users {
                 let (oneIn, heldOneIn) = (Int.random(in: 2...6, using: &generator), Int.random(in: 1...9, using: &generator))

@@ -9,18 +9,18 @@ import Testing
 import Training
 
 @Suite struct FitTests {
-    /// Trains in one process; the factors are rows of doubles.
+    /// Trains in one process; the factors are rows of doubles, biases after them.
     private func fit(
         _ matrix: RatingMatrix, _ configuration: JobConfiguration
     ) throws -> (users: [[Double]], items: [[Double]], objectives: [Objective], mean: Double) {
-        let data = JobData(ratings: matrix, holdout: nil, rank: configuration.rank)
+        let data = JobData(ratings: matrix, holdout: nil, rank: configuration.width)
         let result = try SimulatedCluster.run(.init(configuration: configuration, data: data, seed: 1, workers: 2))
         guard case .done(let factors, _, _, _) = result.outcome else { throw NotDone() }
         func rows(_ payloads: [Payload]) -> [[Double]] {
             payloads.flatMap { payload in
                 let floats = payload.floats
-                return stride(from: 0, to: floats.count, by: configuration.rank).map { start in
-                    floats[start..<start + configuration.rank].map(Double.init)
+                return stride(from: 0, to: floats.count, by: configuration.width).map { start in
+                    floats[start..<start + configuration.width].map(Double.init)
                 }
             }
         }
@@ -77,30 +77,47 @@ import Training
     /// The objective that the cluster reports is that of the factors it ends with.
     @Test(arguments: RegularizationScaling.samples, Precision.allCases)
     func theReportedObjectiveIsThatOfTheFactors(scaling: RegularizationScaling, precision: Precision) throws {
+        for (biasRegularization, isNonnegative) in [(nil, false), (0.07, false), (0.02, false), (nil, true), (0.3, true)] {
+            try expectReportedObjective(
+                JobConfiguration(
+                    rank: 9, regularization: 0.07, regularizationScaling: scaling, precision: precision,
+                    center: !isNonnegative, biasRegularization: biasRegularization, isNonnegative: isNonnegative, sweeps: 4))
+        }
+    }
+
+    private func expectReportedObjective(_ configuration: JobConfiguration) throws {
         let (matrix, _) = SyntheticRatings.planted(users: 120, items: 80, ratings: 2500, seed: 2)
-        let configuration = JobConfiguration(
-            rank: 9, regularization: 0.07, regularizationScaling: scaling, precision: precision, sweeps: 4)
-        let (u, v, objectives, mean) = try fit(matrix, configuration)
+        let (rank, precision) = (configuration.rank, configuration.precision)
+        let (users, items, objectives, mean) = try fit(matrix, configuration)
+        let (u, v) = (users.map { Array($0.prefix(rank)) }, items.map { Array($0.prefix(rank)) })
+        func bias(_ row: [Double]) -> Double { row.count > rank ? row[rank] : 0 }
+        if configuration.isNonnegative { #expect(!(u + v).joined().contains { $0 < 0 }) }
+        // The biases' share of a row's regularization.
+        let biasShare = (configuration.biasRegularization ?? 0) / configuration.regularization
         let solver = configuration.solverConfiguration(mean: mean)
         var (errors, penalty) = (0.0, 0.0)
         var values = [Float](repeating: 0, count: matrix.count)
         matrix.byUser.values.decode(0..<matrix.count, minus: 0, to: &values)
         for user in 0..<matrix.userCount {
             let range = matrix.byUser.range(of: user)
-            penalty += solver.regularization(ofRowWith: range.count, others: matrix.itemCount) * dot(u[user], u[user])
+            penalty += solver.regularization(ofRowWith: range.count, others: matrix.itemCount)
+                * (dot(u[user], u[user]) + biasShare * bias(users[user]) * bias(users[user]))
             for index in range {
-                let difference = Double(values[index]) - mean - dot(u[user], v[Int(matrix.byUser.columns[index])])
+                let item = Int(matrix.byUser.columns[index])
+                let known = mean + bias(users[user]) + bias(items[item])
+                let difference = Double(values[index]) - known - dot(u[user], v[item])
                 errors += difference * difference
             }
         }
         for item in 0..<matrix.itemCount {
             let count = matrix.byItem.range(of: item).count
-            penalty += solver.regularization(ofRowWith: count, others: matrix.userCount) * dot(v[item], v[item])
+            penalty += solver.regularization(ofRowWith: count, others: matrix.userCount)
+                * (dot(v[item], v[item]) + biasShare * bias(items[item]) * bias(items[item]))
         }
         let reported = try #require(objectives.last)
         // The workers' errors are those of factors in bfloat16: each product off by up to 2^-8 of itself,
-        // at random.
-        let tolerance = precision == .bf16 ? 3e-4 : 1e-5
+        // at random; products are the whole ratings when no mean has been subtracted.
+        let tolerance = precision == .fp32 ? 1e-5 : mean == 0 ? 2e-3 : 1e-3
         #expect(abs(reported.value - (errors + penalty)) < tolerance * reported.value)
         #expect(abs(try #require(reported.trainRMSE) - (errors / Double(matrix.count)).squareRoot()) < tolerance)
     }
