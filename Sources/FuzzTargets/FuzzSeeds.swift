@@ -35,8 +35,9 @@ extension FuzzTarget {
             let rows = CompressedRows(
                 offsets: ArrayView([0, 2, 3]), columns: ArrayView([0, 4, 1]),
                 values: .uint8(ArrayView([2, 4, 6]), denominator: 2), columnCount: 5)
-            return [RatingsBlock(ratings: rows, holdout: nil), RatingsBlock(ratings: rows, holdout: rows)].map {
-                [2, 5] + Array($0.encoded().bytes)
+            return [RatingsBlock(ratings: rows, holdout: nil), RatingsBlock(ratings: rows, holdout: rows)].map { block in
+                let payload = block.encoded()
+                return withExtendedLifetime(payload) { [2, 5] + Array(payload.bytes) }
             }
         case .key:
             let question: [[UInt8]] = [
@@ -54,7 +55,7 @@ extension FuzzTarget {
         let halfStep = HalfStep(
             index: 5, side: .item, sweep: 3, fixedVersion: 5, priorVersion: 4, solvedVersion: 6, isExtrapolated: true)
         let job = JobDescription(
-            solver: JobConfiguration().solverConfiguration(mean: 3.5), kernelLevel: .portable, seed: 1,
+            solver: JobConfiguration(biasRegularization: 0.5).solverConfiguration(mean: 3.5), kernelLevel: .portable, seed: 1,
             plan: BySide(user: BlockPlan(bounds: [0, 3, 9])!, item: BlockPlan(bounds: [0, 5])!), storePath: "/s",
             storeFingerprint: "f")
         let sums = BlockSums(squaredError: 1.5, penalty: 2.5, holdoutSquaredError: 0.25, ratingCount: 10, holdoutCount: 1)

@@ -18,7 +18,7 @@ private let scratch = "/dev/shm/mf-fuzz-\(getpid())"
 public func fuzzerInitialize(_ count: UnsafeMutablePointer<Int32>, _ arguments: UnsafeMutableRawPointer) -> Int32 {
     if let folder = ProcessInfo.processInfo.environment["MF_FUZZ_SEEDS"] {
         for (index, seed) in target.seeds.enumerated() {
-            FileManager.default.createFile(atPath: "\(folder)/seed-\(index)", contents: Data(seed))
+            _ = FileManager.default.createFile(atPath: "\(folder)/seed-\(index)", contents: Data(seed))
         }
     }
     atexit { unlink(scratch) }

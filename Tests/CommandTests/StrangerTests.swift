@@ -34,7 +34,7 @@ import Testing
         static var made: Fixture { get async throws { try await shared.value } }
 
         static func factors(of model: String) throws -> [Data] {
-            try ["user_factors.npy", "item_factors.npy"].map { try Data(contentsOf: URL(fileURLWithPath: "\(model)/\($0)")) }
+            try ClusterFixture.factors(of: model)
         }
 
         /// A new list of keys.
