@@ -67,6 +67,11 @@ let package = Package(
                 "CommandSupport", "Evaluation", "Tuning", .product(name: "Subprocess", package: "swift-subprocess"),
             ]),
 
+        // What reads bytes of others, for fuzzing (deploy/fuzz.sh) and for replaying what it found.
+        .target(
+            name: "FuzzTargets",
+            dependencies: ["ArrayFiles", "ZeroMQ", "Ratings", "Model", "Cluster", "ClusterRuntime", "Failures"]),
+
         // Tests.
         .target(
             name: "TestKit",
@@ -77,13 +82,14 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ]),
         .testTarget(name: "ArrayFilesTests", dependencies: ["ArrayFiles", "TestKit"]),
-        .testTarget(name: "ZeroMQTests", dependencies: ["ZeroMQ"]),
+        .testTarget(name: "ZeroMQTests", dependencies: ["ZeroMQ", "Failures"]),
         .testTarget(name: "RatingsTests", dependencies: ["Ratings", "TestKit"]),
         .testTarget(name: "LeastSquaresTests", dependencies: ["LeastSquares", "TestKit"]),
         .testTarget(name: "TrainingTests", dependencies: ["Training", "TestKit"]),
         .testTarget(name: "TuningTests", dependencies: ["Tuning", "CommandSupport", "TestKit"]),
         .testTarget(name: "ModelTests", dependencies: ["Model", "Evaluation", "TestKit"]),
-        .testTarget(name: "ClusterTests", dependencies: ["Cluster", "ClusterRuntime", "TestKit"]),
+        .testTarget(name: "ClusterTests", dependencies: ["Cluster", "ClusterRuntime", "ZeroMQ", "TestKit"]),
+        .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "TestKit"]),
         .testTarget(name: "CommandTests", dependencies: ["TestKit", "LeastSquares", "mf", "mf-coordinator", "mf-worker"]),
     ],
     swiftLanguageModes: [.v6]

@@ -140,7 +140,7 @@ def main():
         for number in range(options.runs):
             seed = options.seed + number
             folder = os.path.join(base, str(seed))
-            os.mkdir(folder)
+            os.mkdir(folder, 0o700)
             cluster = Cluster(options, folder, random.Random(seed))
             began = time.monotonic()
             try:

@@ -176,6 +176,22 @@ public struct Coordinator {
         return actions
     }
 
+    /// Takes in that who speaks as `id` may not take part (any more).
+    public mutating func expel(_ id: WorkerID, reason: String, now: Duration) -> [Action] {
+        defer { actions = [] }
+        if hasEnded { return [] }
+        guard workers[id] != nil else {
+            drop(.unknownWorker)
+            return []
+        }
+        send(.refused(.unfit, reason: reason), to: id, now)
+        if closing != nil { close(id) } else { remove(id, reason: reason, now) }
+        return actions
+    }
+
+    /// Whether there is a worker `id`.
+    public func knows(_ id: WorkerID) -> Bool { workers[id] != nil }
+
     /// Lets time pass.
     public mutating func tick(now: Duration) -> [Action] {
         defer { actions = [] }

@@ -96,7 +96,7 @@ extension CoordinatorMessage {
     public init(type: UInt16, from reader: inout WireReader) throws(WireError) {
         switch type {
         case 101: self = .welcome(try JobDescription(from: &reader), sent: try reader.integer())
-        case 102: self = .refused(try reader.choice(Refusal.self), reason: try reader.text())
+        case 102: self = .refused(try reader.choice(Refusal.self), reason: try reader.words())
         case 103: self = .heartbeat(sent: try reader.integer())
         case 104:
             let (side, block) = try reader.block()
@@ -112,7 +112,7 @@ extension CoordinatorMessage {
         case 106:
             self = .solve(
                 try reader.halfStep(), block: try reader.count(UInt32.self, in: 0...Limits.blockCount))
-        case 107: self = .finish(try reader.choice(Finish.self), reason: try reader.text())
+        case 107: self = .finish(try reader.choice(Finish.self), reason: try reader.words())
         case 108:
             let (side, blocks) = try reader.blocks()
             self = .release(side, blocks: blocks)

@@ -14,8 +14,10 @@ public enum Limits {
     public static let ratingsChunkByteCount = 1 << 20
     /// The longest frame that a socket takes in.
     public static let frameByteCount = max(headerByteCount, payloadByteCount)
-    /// Names, paths, reasons.
+    /// Paths, reasons.
     public static let textByteCount = 4096
+    /// What a worker calls itself.
+    public static let nameByteCount = 256
     /// Versions of factors, and half-steps: a sweep makes two, and an extrapolation that is withdrawn two more.
     public static let version = 4 * JobConfiguration.maximumSweeps
     /// Blocks of one side.

@@ -29,9 +29,10 @@ public struct WireWriter: Sendable {
     package mutating func number(_ value: Float) { integer(value.bitPattern) }
     package mutating func flag(_ value: Bool) { integer(UInt8(value ? 1 : 0)) }
 
-    package mutating func text(_ value: String) {
+    /// Writes a text, or as much of it as fits in `limit` bytes.
+    package mutating func text(_ value: String, atMost limit: Int = Limits.textByteCount) {
         var text = value
-        while text.utf8.count > Limits.textByteCount { text.removeLast() }
+        while text.utf8.count > limit { text.removeLast() }
         integer(UInt16(text.utf8.count))
         bytes.append(contentsOf: text.utf8)
     }
@@ -78,6 +79,17 @@ public struct WireReader {
             throw WireError("a text is not UTF-8")
         }
         return text
+    }
+
+    /// A text for a person. It ends up in logs and on terminals, which it must not be able to forge or to steer: control
+    /// characters are replaced.
+    package mutating func words(atMost limit: Int = Limits.textByteCount) throws(WireError) -> String {
+        var scalars = String.UnicodeScalarView()
+        for scalar in try text(atMost: limit).unicodeScalars {
+            let isHarmless = ![.control, .lineSeparator, .paragraphSeparator, .format].contains(scalar.properties.generalCategory)
+            scalars.append(isHarmless ? scalar : "\u{FFFD}")
+        }
+        return String(scalars)
     }
 
     /// A value of an enumeration that is written as its raw text.

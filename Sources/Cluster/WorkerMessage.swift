@@ -102,7 +102,7 @@ extension WorkerMessage {
     public func write(to writer: inout WireWriter) {
         switch self {
         case .hello(let hello):
-            writer.text(hello.name)
+            writer.text(hello.name, atMost: Limits.nameByteCount)
             writer.integer(UInt32(hello.threads))
             writer.list(hello.kernelLevels) { writer, level in writer.text(level) }
             writer.integer(UInt32(hello.credit))
@@ -148,7 +148,7 @@ extension WorkerMessage {
         case 1:
             self = .hello(
                 Hello(
-                    name: try reader.text(), threads: try reader.count(UInt32.self, in: 1...Limits.threadCount),
+                    name: try reader.words(atMost: Limits.nameByteCount), threads: try reader.count(UInt32.self, in: 1...Limits.threadCount),
                     kernelLevels: try reader.list(atMost: Limits.kernelLevelCount) { reader throws(WireError) in
                         try reader.text(atMost: Limits.kernelLevelByteCount)
                     },
@@ -178,9 +178,9 @@ extension WorkerMessage {
             self = .failed(
                 BlockFailure(
                     halfStep: try reader.halfStep(), block: try reader.count(UInt32.self, in: 0...Limits.blockCount),
-                    what: try reader.text(), place: try reader.text(), remedy: try reader.text()))
+                    what: try reader.words(), place: try reader.words(), remedy: try reader.words()))
         case 8:
-            self = .goodbye(reason: try reader.text(), peakMemory: try reader.count(UInt64.self, in: 0...Int.max))
+            self = .goodbye(reason: try reader.words(), peakMemory: try reader.count(UInt64.self, in: 0...Int.max))
         case 9:
             let (side, blocks) = try reader.blocks()
             self = .cached(side, blocks: blocks)

@@ -15,16 +15,20 @@ import ZeroMQ
 public final class CoordinatorRuntime {
     public struct Options: Sendable {
         public var listen: Endpoint
-        /// Whether to listen where other machines can connect. Nothing authenticates them.
+        /// Who may connect; nil for whoever can.
+        public var keys: CoordinatorKeys?
+        /// Whether to listen where strangers can connect although there are no keys.
         public var isInsecure: Bool
         public var settings: CoordinatorSettings
         /// Where it is to fail, for tests.
         public var failpoints: Failpoints
 
         public init(
-            listen: Endpoint, isInsecure: Bool = false, settings: CoordinatorSettings, failpoints: Failpoints = .none
+            listen: Endpoint, keys: CoordinatorKeys? = nil, isInsecure: Bool = false, settings: CoordinatorSettings,
+            failpoints: Failpoints = .none
         ) {
             self.listen = listen
+            self.keys = keys
             self.isInsecure = isInsecure
             self.settings = settings
             self.failpoints = failpoints
@@ -56,6 +60,8 @@ public final class CoordinatorRuntime {
     public let endpoint: String
     private let socket: Socket
     private let lock: EndpointLock?
+    private let doorkeeper: Doorkeeper
+    private var admissions: Admissions?
     private let settings: CoordinatorSettings
     private let failpoints: Failpoints
     private var clock = AwakeClock()
@@ -66,9 +72,9 @@ public final class CoordinatorRuntime {
 
     /// Begins to listen.
     /// - Throws: a ``Failure`` that names the address and the remedy: `unavailable` when it is in use, `usage` when
-    ///   other machines could connect and `isInsecure` is not set.
+    ///   strangers could connect, `software` when one has come in.
     public init(_ options: Options, context: Context) throws(Failure) {
-        try Self.check(options.listen, isInsecure: options.isInsecure)
+        try options.listen.requireSafeToListen(hasKeys: options.keys != nil, isInsecure: options.isInsecure)
         if case .ipc(let path) = options.listen.transport {
             lock = try EndpointLock(ipcPath: path)
         } else {
@@ -81,20 +87,24 @@ public final class CoordinatorRuntime {
         socket.setReceiveQueueLimit(messages: 64)
         // So long are the last words waited for that tell the workers to finish.
         socket.setLinger(milliseconds: 2000)
-        endpoint = try socket.bind(options.listen.forBinding)
         settings = options.settings
         failpoints = options.failpoints
-    }
-
-    /// Refuses an endpoint to which other machines can connect, unless `isInsecure`.
-    /// - Throws: a ``Failure`` of kind `usage`.
-    public static func check(_ endpoint: Endpoint, isInsecure: Bool) throws(Failure) {
-        guard endpoint.isLocal || isInsecure else {
-            throw Failure(
-                .usage, "other machines can connect to this address, and nothing would authenticate them",
-                at: endpoint.description, remedy: "listen on 127.0.0.1, or say --insecure on a network that you trust")
+        admissions = options.keys.map { Admissions($0.workers) }
+        // Before anyone can connect.
+        doorkeeper = try Doorkeeper(at: socket, list: options.keys?.workers, context: context)
+        do throws(Failure) {
+            if let keys = options.keys { try socket.serveCurve(keys.own) }
+            endpoint = try socket.bind(options.listen.forBinding)
+            if let keys = options.keys {
+                try doorkeeper.requireDenial(at: endpoint, server: keys.own.publicKey, context: context)
+            }
+        } catch {
+            doorkeeper.close(socket)
+            throw error
         }
     }
+
+    deinit { doorkeeper.close(socket) }
 
     private var now: Duration { clock.read() }
 
@@ -155,6 +165,8 @@ public final class CoordinatorRuntime {
             if now - lastTick >= Self.tickInterval {
                 lastTick = now
                 if let change = store.change() { pending.append(contentsOf: machine.abandon(change, now: now)) }
+                for report in doorkeeper.takeReports() { observe(.warning(report)) }
+                pending.append(contentsOf: expelRevoked(&machine))
                 pending.append(contentsOf: machine.tick(now: now))
             }
             if let outcome = try carryOut(&pending, &machine, writer, observe) {
@@ -187,15 +199,27 @@ public final class CoordinatorRuntime {
     /// Takes in the frames of a message: routing id, header, and payload for bulk.
     private func take(_ frames: [Message], _ machine: inout Coordinator) -> [Coordinator.Action] {
         let id = WorkerID(Array(frames[0].bytes))
+        // Of the body, for libzmq may have lost it at the routing id.
+        let name = admissions?.name(of: id, with: frames.last!.peerKey)
+        guard admissions == nil || name != nil else { return machine.expel(id, reason: Admissions.reason, now: now) }
         machine.countReceived(frames.dropFirst().reduce(0) { $0 + $1.bytes.count }, from: id)
         do throws(WireError) {
             guard frames.count >= 2 else { throw WireError("the message has no header") }
             let payload = frames.count > 2 ? Payload(frames[2].bytes, owner: frames[2]) : nil
-            let parcel = try Parcel<WorkerMessage>(header: frames[1].bytes, payload: payload)
+            var parcel = try Parcel<WorkerMessage>(header: frames[1].bytes, payload: payload)
+            if let name { parcel.message = parcel.message.signed(name) }
             return machine.receive(parcel, from: id, now: now)
         } catch {
             return machine.receiveMalformed(error, from: id, now: now)
         }
+    }
+
+    /// Puts out those whose keys were taken off the list.
+    private func expelRevoked(_ machine: inout Coordinator) -> [Coordinator.Action] {
+        let revoked = admissions?.takeRevoked() ?? []
+        let actions = revoked.flatMap { machine.expel($0, reason: Admissions.reason, now: now) }
+        admissions?.forget { machine.knows($0) }
+        return actions
     }
 
     /// Carries out all actions, and those that follow from them.

@@ -17,6 +17,8 @@ import ZeroMQ
 public final class WorkerRuntime {
     public struct Options: Sendable {
         public var coordinator: Endpoint
+        /// With which it proves who it is, and the coordinator that it is the right one; nil for neither.
+        public var keys: WorkerKeys?
         public var threads: Int
         /// Without a word from the coordinator for so long, the worker gives up.
         public var coordinatorTimeout: Duration
@@ -38,12 +40,13 @@ public final class WorkerRuntime {
         public var failpoints: Failpoints
 
         public init(
-            coordinator: Endpoint, threads: Int, coordinatorTimeout: Duration, silenceTimeout: Duration = .seconds(30),
+            coordinator: Endpoint, keys: WorkerKeys? = nil, threads: Int, coordinatorTimeout: Duration, silenceTimeout: Duration = .seconds(30),
             name: String, kernelLevels: [KernelLevel] = KernelLevel.available, parent: Int32? = nil,
             mayMapStore: Bool = true, memoryLimit: ByteSize? = nil, cache: RatingsCache? = nil,
             failpoints: Failpoints = .none
         ) {
             self.coordinator = coordinator
+            self.keys = keys
             self.threads = threads
             self.coordinatorTimeout = coordinatorTimeout
             self.silenceTimeout = silenceTimeout
@@ -62,6 +65,7 @@ public final class WorkerRuntime {
     private let stop: StopRequest
     private let logger: Logger
     private let cacheQueue: CacheQueue?
+    private var door: CoordinatorDoor
     private var clock = AwakeClock()
 
     private static let tickInterval = Duration.milliseconds(100)
@@ -72,6 +76,7 @@ public final class WorkerRuntime {
         self.context = context
         self.stop = stop
         self.logger = logger
+        door = CoordinatorDoor(hasKeys: options.keys != nil)
         cacheQueue = options.cache.map { CacheQueue($0, hasMemoryLimit: options.memoryLimit != nil, logger: logger) }
     }
 
@@ -110,11 +115,13 @@ public final class WorkerRuntime {
             }
             if machine.lastHeardFromCoordinator > joined { lastHeard = machine.lastHeardFromCoordinator }
             guard now - lastHeard <= options.coordinatorTimeout else {
-                throw Failure(
-                    .unavailable, "the coordinator was not heard of for \(options.coordinatorTimeout)",
-                    at: options.coordinator.description,
-                    remedy: "start mf-coordinator there, or check the address")
+                throw door.silence(of: options.coordinator, for: options.coordinatorTimeout)
             }
+            while let event = try session.monitor.next() {
+                if let text = door.take(event, now: now) { logger.warning("\(options.coordinator): \(text)") }
+            }
+            // libzmq has given up on this socket.
+            if door.isShut(now: now) { return nil }
             if let parent = options.parent, getppid() != parent { stop.stop(reason: "the end of its parent process") }
             for result in session.solver.takeResults() {
                 pending.append(contentsOf: try take(result, &machine, session))
@@ -287,6 +294,7 @@ public final class WorkerRuntime {
 /// One membership of a worker: its socket, its name on the wire, its solver and its memory.
 private final class Session {
     let socket: Socket
+    let monitor: SocketMonitor
     let solver: SolverThread
     let settings: WorkerSettings
     var memory: WorkerMemory?
@@ -302,11 +310,21 @@ private final class Session {
         socket.setConnectionTimeouts()
         socket.setMaximumMessageByteCount(Limits.frameByteCount)
         socket.setLinger(milliseconds: 500)
-        try socket.connect(options.coordinator.description)
+        if let keys = options.keys { try socket.useCurve(keys.own, server: keys.coordinator) }
+        monitor = try SocketMonitor(of: socket, in: context)
+        do throws(Failure) {
+            try socket.connect(options.coordinator.description)
+        } catch {
+            socket.stopMonitoring()
+            throw error
+        }
         solver = SolverThread(waker: waker)
         settings = WorkerSettings(
             name: options.name, threads: options.threads, kernelLevels: options.kernelLevels.map(\.rawValue),
             memoryLimit: options.memoryLimit, cachesRatings: options.cache != nil,
             silenceTimeout: options.silenceTimeout)
     }
+
+    // Before the monitor's own socket goes.
+    deinit { socket.stopMonitoring() }
 }

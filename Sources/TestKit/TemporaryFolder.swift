@@ -16,7 +16,9 @@ public final class TemporaryFolder: Sendable {
     public init() throws {
         // Short, because Unix domain sockets in it have short paths.
         let folder = FileManager.default.temporaryDirectory.path + "/mf-test-" + UUID().uuidString.prefix(8)
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        // Sockets in it are for this user alone.
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         path = folder
         _ = removesAtExit
         _ = existing.withLock { $0.insert(folder) }

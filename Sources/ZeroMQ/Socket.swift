@@ -12,11 +12,17 @@ public struct Socket: ~Copyable {
         case router
         /// Speaks to one router; connects.
         case dealer
+        /// Answers each message before it reads the next.
+        case reply
+        /// Speaks to one other of its kind.
+        case pair
 
         var code: Int32 {
             switch self {
             case .router: ZMQ_ROUTER
             case .dealer: ZMQ_DEALER
+            case .reply: ZMQ_REP
+            case .pair: ZMQ_PAIR
             }
         }
     }
@@ -160,13 +166,16 @@ public struct Socket: ~Copyable {
 
     /// Waits until a message can be received, `waker` is woken, or the time is up.
     public func wait(milliseconds: Int, or waker: Waker) throws(Failure) {
-        var items = [
-            zmq_pollitem_t(socket: handle, fd: 0, events: Int16(ZMQ_POLLIN), revents: 0),
-            zmq_pollitem_t(socket: nil, fd: waker.descriptor, events: Int16(ZMQ_POLLIN), revents: 0),
-        ]
+        try Self.wait(for: [handle], milliseconds: milliseconds, or: waker)
+    }
+
+    /// Waits until a message can be received from one of the sockets, `waker` is woken, or the time is up.
+    static func wait(for handles: [UnsafeMutableRawPointer], milliseconds: Int, or waker: Waker) throws(Failure) {
+        var items = handles.map { zmq_pollitem_t(socket: $0, fd: 0, events: Int16(ZMQ_POLLIN), revents: 0) }
+        items.append(zmq_pollitem_t(socket: nil, fd: waker.descriptor, events: Int16(ZMQ_POLLIN), revents: 0))
         if zmq_poll(&items, Int32(items.count), milliseconds) == -1, zmq_errno() != EINTR {
             throw Failure(zeroMQ: "wait for messages", at: "")
         }
-        if items[1].revents != 0 { waker.reset() }
+        if items[handles.count].revents != 0 { waker.reset() }
     }
 }

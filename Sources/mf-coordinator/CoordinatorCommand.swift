@@ -46,7 +46,16 @@ struct CoordinatorCommand: AsyncParsableCommand {
             "Give up a worker that has blocks to solve and does not get on for so long.", valueName: "seconds"))
     var progressTimeout = 300
 
-    @Flag(help: "Listen where other machines can connect, although nothing authenticates them.")
+    @Option(help: ArgumentHelp("This coordinator's secret key, NAME.key_secret of mf keygen.", valueName: "file"))
+    var key: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The folder with the .key files of the workers that may take part; read again whenever it changes.",
+            valueName: "folder"))
+    var allow: String?
+
+    @Flag(help: "Listen where strangers can connect, although there are no keys.")
     var insecure = false
 
     @OptionGroup var kernels: KernelOptions
@@ -63,15 +72,17 @@ struct CoordinatorCommand: AsyncParsableCommand {
         ] { try requireCount(seconds, from: 2, atMost: 1_000_000, option: option) }
         let logger = logging.makeLogger("mf-coordinator")
         let endpoint = try Endpoint(listen)
-        try CoordinatorRuntime.check(endpoint, isInsecure: insecure)
+        let keys = try readKeys()
+        try endpoint.requireSafeToListen(hasKeys: keys != nil, isInsecure: insecure)
         let run = try TrainingRun(training)
         let options = CoordinatorRuntime.Options(
-            listen: endpoint, isInsecure: insecure,
+            listen: endpoint, keys: keys, isInsecure: insecure,
             settings: CoordinatorSettings(
                 minWorkers: minWorkers, kernelLevel: try kernels.level(), suspicionTimeout: .seconds(suspectAfter),
                 silenceTimeout: .seconds(evictAfter), progressTimeout: .seconds(progressTimeout),
                 workerTimeout: .seconds(workerTimeout)),
             failpoints: try .fromEnvironment())
+        if let keys { logger.info("workers with one of the \(keys.workers.count) keys in \(keys.workers.folder) may take part") }
         if insecure { logger.warning("--insecure: whoever can connect to \(listen) can take part in this job") }
         let stop = try StopRequest()
         let trap = SignalTrap { stop.stop(reason: $0) }
@@ -82,6 +93,22 @@ struct CoordinatorCommand: AsyncParsableCommand {
         } catch let failure where trap.received != nil {
             logger.notice("\(failure)")
             throw ExitCode(SignalTrap.exitCode(of: trap.received!))
+        }
+    }
+
+    /// - Throws: a ``Failure`` when only one of the two is given, or one cannot be used.
+    private func readKeys() throws(Failure) -> CoordinatorKeys? {
+        switch (key, allow) {
+        case (nil, nil): return nil
+        case (let key?, let allow?):
+            guard !insecure else {
+                throw Failure(.usage, "there are keys", at: "--insecure", remedy: "leave the option out")
+            }
+            return CoordinatorKeys(own: try KeyFiles.readSecret(key), workers: try AllowList(folder: allow))
+        default:
+            throw Failure(
+                .usage, "a coordinator with keys has its own and those of its workers",
+                at: key == nil ? "--allow" : "--key", remedy: "give both --key and --allow")
         }
     }
 }

@@ -26,6 +26,15 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Where mf-coordinator listens.", valueName: "endpoint"))
     var coordinator: String
 
+    @Option(help: ArgumentHelp("This worker's secret key, NAME.key_secret of mf keygen.", valueName: "file"))
+    var key: String?
+
+    @Option(help: ArgumentHelp("The coordinator's public key, NAME.key.", valueName: "file"))
+    var coordinatorKey: String?
+
+    @Flag(help: "Work for a coordinator on another machine, although there are no keys.")
+    var insecure = false
+
     @Option(help: ArgumentHelp("Threads that solve rows; as many as the host has cores by default.", valueName: "n"))
     var threads = ProcessInfo.processInfo.activeProcessorCount
 
@@ -54,10 +63,14 @@ struct WorkerCommand: AsyncParsableCommand {
         try requireCount(coordinatorTimeout, atMost: 1_000_000, option: "--coordinator-timeout")
         try requireCount(rejoinAfter, from: 2, atMost: 1_000_000, option: "--rejoin-after")
         let logger = logging.makeLogger("mf-worker")
+        let endpoint = try Endpoint(coordinator)
+        let keys = try readKeys()
+        try endpoint.requireSafeToConnect(hasKeys: keys != nil, isInsecure: insecure)
+        if insecure { logger.warning("--insecure: whoever answers at \(coordinator) gives this worker its work") }
         let stop = try StopRequest()
         let trap = SignalTrap { stop.stop(reason: $0) }
         let options = WorkerRuntime.Options(
-            coordinator: try Endpoint(coordinator), threads: threads,
+            coordinator: endpoint, keys: keys, threads: threads,
             coordinatorTimeout: .seconds(coordinatorTimeout), silenceTimeout: .seconds(rejoinAfter),
             name: "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)",
             kernelLevels: try kernels.level().map { level in [try Kernels(level: level).level] } ?? KernelLevel.available,
@@ -76,6 +89,22 @@ struct WorkerCommand: AsyncParsableCommand {
         case .failed(let failure): throw failure
         case .interrupted:
             throw ExitCode(SignalTrap.exitCode(of: trap.received ?? SIGTERM))
+        }
+    }
+
+    /// - Throws: a ``Failure`` when only one of the two is given, or one cannot be used.
+    private func readKeys() throws(Failure) -> WorkerKeys? {
+        switch (key, coordinatorKey) {
+        case (nil, nil): return nil
+        case (let key?, let coordinatorKey?):
+            guard !insecure else {
+                throw Failure(.usage, "there are keys", at: "--insecure", remedy: "leave the option out")
+            }
+            return WorkerKeys(own: try KeyFiles.readSecret(key), coordinator: try KeyFiles.readPublic(coordinatorKey))
+        default:
+            throw Failure(
+                .usage, "a worker with keys has its own and its coordinator's",
+                at: key == nil ? "--coordinator-key" : "--key", remedy: "give both --key and --coordinator-key")
         }
     }
 }

@@ -11,7 +11,7 @@ struct MF: AsyncParsableCommand {
         version: programVersion,
         subcommands: [
             ImportCommand.self, GenerateCommand.self, TrainCommand.self, EvaluateCommand.self, TuneCommand.self,
-            RecommendCommand.self, InspectCommand.self, BenchCommand.self,
+            RecommendCommand.self, InspectCommand.self, KeygenCommand.self, BenchCommand.self,
         ])
 
     static func main() async { await runCommand(MF.self) }

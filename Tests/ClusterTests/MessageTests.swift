@@ -70,6 +70,24 @@ import Training
         #expect(try reread(message) == message)
     }
 
+    /// What a peer says cannot forge a line of a log, nor steer a terminal.
+    @Test func wordsHaveNoControlCharacters() throws {
+        let nasty = "a\n2026 error: all is lost\u{1B}[2J\r\u{202E}z\u{7F}\u{9B}"
+        let harmless = "a\u{FFFD}2026 error: all is lost\u{FFFD}[2J\u{FFFD}\u{FFFD}z\u{FFFD}\u{FFFD}"
+        #expect(
+            try reread(WorkerMessage.hello(.init(name: nasty, threads: 1, kernelLevels: [], credit: 4)))
+                == .hello(.init(name: harmless, threads: 1, kernelLevels: [], credit: 4)))
+        #expect(try reread(WorkerMessage.goodbye(reason: nasty)) == .goodbye(reason: harmless))
+        #expect(try reread(CoordinatorMessage.refused(.unfit, reason: nasty)) == .refused(.unfit, reason: harmless))
+    }
+
+    @Test func namesHaveALimit() throws {
+        let long = WorkerMessage.hello(
+            .init(name: String(repeating: "n", count: 5000), threads: 1, kernelLevels: [], credit: 4))
+        guard case .hello(let hello) = try reread(long) else { return #expect(Bool(false)) }
+        #expect(hello.name == String(repeating: "n", count: Limits.nameByteCount))
+    }
+
     @Test func payloadsAreCheckedAgainstTheirHeader() throws {
         let payload = Payload(byteCount: 64) { $0[5] = 9 }
         let other = Payload(byteCount: 64) { $0[5] = 8 }

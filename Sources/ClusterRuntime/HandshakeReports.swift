@@ -1,0 +1,112 @@
+// Why: a worker with a wrong key tries again for ever, and so does a port scanner. Each is worth one line that says who and
+// why, not a line a try.
+//
+// libzmq tells that a handshake failed and, right after it, which connection ended; where that was is asked of the
+// connection when it is accepted. It says nothing of peers that speak ZMTP 1 or 2, so of these, and of all that
+// never came to a handshake, there is only the end of a connection that had not succeeded.
+
+import Failures
+import Foundation
+import ZeroMQ
+
+/// Makes words of what a coordinator's ``SocketMonitor`` and ``Authenticator`` tell, each once.
+package struct HandshakeReports {
+    /// Whether this end has keys.
+    let hasKeys: Bool
+    private var accepted: [Int32: (address: String, time: Duration)] = [:]
+    /// How many of them may still be at their handshake.
+    private var unfinishedCount = 0
+    private var failure: SocketMonitor.HandshakeFailure?
+    /// The causes that were told of, each with the addresses; an empty one where that was over already.
+    private var said: [String: Set<String>] = [:]
+    private var saidCount = 0
+    /// All handshakes that failed, said or not.
+    package private(set) var failedCount = 0
+
+    /// So many are told of; a scanner with many addresses is not to fill the disk.
+    private static let most = 256
+    /// More connections than a process can have: those that libzmq has forgotten to end.
+    private static let mostConnections = 1 << 16
+    /// A connection that ends later has had its handshake.
+    private static let handshakeTime = Duration.seconds(6)
+
+    package init(hasKeys: Bool) { self.hasKeys = hasKeys }
+
+    /// Takes in an event.
+    /// - Parameters:
+    ///   - now: of any monotonic clock.
+    ///   - address: asked where the other end of a connection is.
+    /// - Returns: what is to be said.
+    package mutating func take(_ event: SocketMonitor.Event, now: Duration, address: (Int32) -> String) -> String? {
+        switch event {
+        case .accepted(let descriptor):
+            if accepted.count >= Self.mostConnections { accepted = [:] }
+            accepted[descriptor] = (address(descriptor), now)
+            unfinishedCount += 1
+        case .succeeded: unfinishedCount = max(0, unfinishedCount - 1)
+        case .failed(let failure):
+            unfinishedCount = max(0, unfinishedCount - 1)
+            // Told of by the authenticator, which knows the key.
+            if failure == .denied { return nil }
+            self.failure = failure
+        case .disconnected(let descriptor):
+            let connection = accepted.removeValue(forKey: descriptor)
+            let address = connection?.address ?? ""
+            if let failure {
+                self.failure = nil
+                return say("a connection", at: address, cause(of: failure))
+            }
+            guard unfinishedCount > 0, let connection, now - connection.time < Self.handshakeTime else { return nil }
+            unfinishedCount = min(unfinishedCount - 1, accepted.count)
+            return say("a connection", at: address, Self.isNoPeer)
+        }
+        return nil
+    }
+
+    /// Takes in that a key was denied.
+    /// - Returns: what is to be said.
+    mutating func take(_ decision: Authenticator.Decision, list: String) -> String? {
+        say(
+            "the key that begins with \(decision.key.z85.prefix(6))", at: decision.address,
+            "it is not in \(list): copy the worker's .key file there if it is one of yours")
+    }
+
+    private static let isNoPeer = "it does not speak this protocol (ZMTP 3), or is of another version"
+
+    private func cause(of failure: SocketMonitor.HandshakeFailure) -> String {
+        switch failure {
+        case .denied: "its key is not on the list"
+        case .mechanism where hasKeys:
+            "it has no key: start the worker with --key and --coordinator-key"
+        case .mechanism: "it has a key, and this coordinator has none: start it with --key and --allow"
+        case .cryptography:
+            "it was given another coordinator's key: give the worker this one's .key file as --coordinator-key"
+        case .protocolError: Self.isNoPeer
+        case .ended where hasKeys: "it ended before it had proved who it is: one without a key, no peer of ours, or one that gave up"
+        case .ended: "it ended before it had said who it is: no peer of ours, or one that gave up"
+        }
+    }
+
+    private mutating func say(_ who: String, at address: String, _ cause: String) -> String? {
+        failedCount += 1
+        let topic = "\(who): \(cause)"
+        if address.isEmpty, said[topic] != nil { return nil }
+        guard saidCount < Self.most, said[topic, default: []].insert(address).inserted else { return nil }
+        saidCount += 1
+        return "denied \(who)\(address.isEmpty ? "" : " from \(address)"): \(cause)"
+    }
+}
+
+/// The IP address at the other end of a connection; empty when there is none.
+func peerAddress(_ descriptor: Int32) -> String {
+    var address = sockaddr_storage()
+    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    return withUnsafeMutableBytes(of: &address) { bytes in
+        let generic = bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self)
+        guard getpeername(descriptor, generic, &length) == 0, [AF_INET, AF_INET6].contains(Int32(generic.pointee.sa_family))
+        else { return "" }
+        var host = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+        guard getnameinfo(generic, length, &host, socklen_t(host.count), nil, 0, NI_NUMERICHOST) == 0 else { return "" }
+        return String(decoding: host.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+}
