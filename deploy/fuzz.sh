@@ -35,17 +35,23 @@ done
 swiftc -sanitize=fuzzer,address -o .build-fuzz/fuzz "${objects[@]}" -lzmq 2>.build-fuzz/link.log ||
     { tail -30 .build-fuzz/link.log; exit 1; }
 
-for target in "${targets[@]}"; do
-    say "Fuzzing $target for $seconds s"
-    corpus=.build-fuzz/corpus/$target
+# Fuzzes one target.
+fuzz() {
+    local target=$1 seconds=$2 corpus=.build-fuzz/corpus/$1
     mkdir -p "$corpus"
     # Swift's own report of a crash takes a minute with the sanitizer; the fuzzer's is enough.
     SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=detect_leaks=0 MF_FUZZ_TARGET=$target MF_FUZZ_SEEDS=$corpus \
         .build-fuzz/fuzz "$corpus" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=4096 \
         -artifact_prefix=".build-fuzz/found/$target-" -print_final_stats=1 >".build-fuzz/$target.log" 2>&1 || {
         grep -aE "ERROR|SUMMARY|Test unit written|Fatal error" ".build-fuzz/$target.log" || tail -20 ".build-fuzz/$target.log"
-        echo "found something: mend it, and keep the input in Tests/FuzzTests/Found/$target" >&2
-        exit 1
+        echo "$target: found something: mend it, and keep the input in Tests/FuzzTests/Found/$target" >&2
+        return 1
     }
-    grep -aE "stat::(number_of_executed_units|average_exec_per_sec)" ".build-fuzz/$target.log"
-done
+    awk -v target="$target" '/stat::number_of_executed_units/ { n = $2 } /stat::average_exec_per_sec/ { r = $2 }
+        END { print target ": " n " inputs, " r " a second, nothing found" }' ".build-fuzz/$target.log"
+}
+export -f fuzz
+
+say "Fuzzing ${targets[*]} for $seconds s each, two at a time"
+# xargs ends with an error when any of them does.
+printf '%s\n' "${targets[@]}" | xargs -P 2 -I{} bash -c 'fuzz "$@"' fuzz {} "$seconds"

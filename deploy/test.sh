@@ -20,6 +20,14 @@ say "Testing${MF_DATA:+ with the ratings in $MF_DATA}"
 swift test -c release --skip-build --disable-xctest --parallel --skip CommandTests
 swift test -c release --skip-build --disable-xctest --no-parallel --filter CommandTests
 
+say "Fuzzing what reads bytes of others"
+if compgen -G "$(dirname "$(readlink -f "$(command -v swiftc)")")/../lib/clang/*/lib/*/libclang_rt.fuzzer*" >/dev/null ||
+    compgen -G "$(dirname "$(readlink -f "$(command -v swiftc)")")/../lib/swift/clang/lib/*/libclang_rt.fuzzer*" >/dev/null; then
+    deploy/fuzz.sh all --seconds 30
+else
+    echo "skipped: this toolchain has no fuzzer"
+fi
+
 say "Opening every array with NumPy"
 if have python3 && python3 -c 'import numpy' 2>/dev/null; then
     scratch=$(mktemp -d)
