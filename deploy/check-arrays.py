@@ -46,6 +46,10 @@ def check_model(folder, store):
         factors = found.pop(f"{side}_factors.npy")
         expect(factors, "<f4", (rows, model["rank"]), "factors")
         assert factors.flags.c_contiguous and numpy.isfinite(factors).all(), "factors"
+        if "bias_regularization" in model["configuration"]:
+            biases = found.pop(f"{side}_biases.npy")
+            expect(biases, "<f4", (rows,), "biases")
+            assert numpy.isfinite(biases).all(), "biases"
     return found
 
 
