@@ -126,7 +126,7 @@ public struct TrainingRun: Sendable {
                 to: destination, configuration: configuration, intercept: Double(completion.solver.intercept),
                 kernelLevel: completion.kernelLevel.rawValue, storeFingerprint: store.fingerprint,
                 converged: converged, keptSweep: keptSweep, userIDs: store.userIDs, itemIDs: store.itemIDs, sweeps: sweeps,
-                userRows: factors.user.map(\.floats), itemRows: factors.item.map(\.floats))
+                workers: completion.workers, userRows: factors.user.map(\.floats), itemRows: factors.item.map(\.floats))
             failpoints.hit("model.written")
             checkpoints?.folder.clear()
             let kept = sweeps[(keptSweep ?? sweeps.count) - 1]
