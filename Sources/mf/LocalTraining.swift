@@ -29,10 +29,15 @@ struct LocalTraining {
     let threads: Int
     private let kernels: KernelLevel?
     private let memory: WorkerMemoryOptions
+    private let connection: LocalConnection
     private let logging: LoggingOptions
 
     /// - Throws: a ``Failure`` when such workers cannot be.
-    init(_ options: LocalWorkerOptions, logging: LoggingOptions) throws(Failure) {
+    init(
+        _ options: LocalWorkerOptions, connection: LocalConnection = LocalConnection(), logging: LoggingOptions
+    ) throws(Failure) {
+        try connection.validate()
+        self.connection = connection
         try requireCount(options.workers, atMost: 256, option: "--workers")
         workers = options.workers
         threads = options.threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount / workers)
@@ -56,18 +61,19 @@ struct LocalTraining {
         let trap = SignalTrap { stop.stop(reason: $0) }
         let folder = try ScratchFolder()
         defer { withExtendedLifetime(folder) {} }
+        let prepared = try connection.prepare(workers: workers, in: folder)
         let options = CoordinatorRuntime.Options(
-            listen: try Endpoint("ipc://\(folder("coordinator"))"),
+            listen: prepared.endpoint, keys: prepared.keys,
             // One is enough to begin: the others join when they are ready, and one that dies before is not waited for.
             settings: CoordinatorSettings(minWorkers: 1, kernelLevel: kernels), failpoints: try .fromEnvironment())
         let processes = try WorkerProcesses(
-            count: workers, threads: threads, endpoint: options.listen, kernels: kernels, memory: memory,
-            logLevel: logging.logLevel)
+            threads: threads, kernels: kernels, memory: memory, logLevel: logging.logLevel,
+            ownArguments: prepared.workerArguments)
         let departure = Mutex<String?>(nil)
         do {
             return try await processes.whileRunning(
                 stop: stop, logger: logger, reason: { departure.withLock { $0 } }
-            ) { () throws(Failure) in
+            ) { listening throws(Failure) in
                 try await run.run(
                     options, stop: stop, logger: logger,
                     observe: { event in
@@ -77,7 +83,7 @@ struct LocalTraining {
                         default: break
                         }
                         observe(event)
-                    })
+                    }, listening: listening)
             }
         } catch let failure where trap.received != nil {
             logger.notice("\(failure)")
