@@ -77,9 +77,6 @@ package final class Doorkeeper: Sendable {
         }
     }
 
-    /// Handshakes that failed.
-    var failedCount: Int { state.withLock { $0.handshakes.failedCount } }
-
     private func serve(_ authenticator: consuming Authenticator, _ monitor: consuming SocketMonitor) {
         do throws(Failure) {
             var refreshed = ContinuousClock.now

@@ -46,15 +46,21 @@ package struct HandshakeReports {
         case .succeeded: unfinishedCount = max(0, unfinishedCount - 1)
         case .failed(let failure):
             unfinishedCount = max(0, unfinishedCount - 1)
-            // Told of by the authenticator, which knows the key.
-            if failure == .denied { return nil }
             self.failure = failure
         case .disconnected(let descriptor):
             let connection = accepted.removeValue(forKey: descriptor)
             let address = connection?.address ?? ""
             if let failure {
                 self.failure = nil
-                return say("a connection", at: address, cause(of: failure))
+                switch failure {
+                // Told of by the authenticator, which knows the key.
+                case .denied: return nil
+                // Which end hangs up first is chance: it may be one of whom more was known the time before.
+                case .ended where said.values.contains { $0.contains(address) }:
+                    failedCount += 1
+                    return nil
+                default: return say("a connection", at: address, cause(of: failure))
+                }
             }
             guard unfinishedCount > 0, let connection, now - connection.time < Self.handshakeTime else { return nil }
             unfinishedCount = min(unfinishedCount - 1, accepted.count)
