@@ -68,9 +68,11 @@ public struct Checkpoint: Sendable {
         public var itemResultPenalty: Double
         /// The version of each array of factors; a side that lacks one has its initial factors.
         public var versions: [Factors.Role: Int]
+        /// Who has taken part so far; nil in checkpoints that were made before this was noted.
+        public var workers: [WorkerRecord]?
 
         enum CodingKeys: String, CodingKey {
-            case configuration, plan, next, schedule, sweeps, seconds, penalty, versions
+            case configuration, plan, next, schedule, sweeps, seconds, penalty, versions, workers
             case storeFingerprint = "store_fingerprint"
             case kernelLevel = "kernel_level"
             case earlyStopping = "early_stopping"

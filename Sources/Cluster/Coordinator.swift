@@ -65,6 +65,8 @@ public struct Coordinator {
     private var factors: JobFactors
     /// Who solved each block last.
     private var homes: BySide<[WorkerID?]>
+    /// Who solved any.
+    private var roll = WorkerRoll()
     /// How long blocks take.
     private var stragglers = BySide(user: Stragglers(), item: Stragglers())
     private var schedule: Schedule
@@ -114,11 +116,14 @@ public struct Coordinator {
         factors = JobFactors(checkpoint, data: data, solver: solver)
         (schedule, earlyStopping) = (record.schedule, record.earlyStopping)
         (sweeps, seconds) = (record.sweeps, record.seconds)
+        roll = WorkerRoll(record.workers ?? [])
     }
 
     /// The kernel level of the job, once it has begun.
     public var kernelLevel: KernelLevel { job.kernelLevel }
     public var solver: SolverConfiguration { job.solver }
+    /// The workers that have taken part, by name; those before a checkpoint too.
+    public var workerRecords: [WorkerRecord] { roll.all }
 
     // MARK: Inputs
 
@@ -625,6 +630,7 @@ public struct Coordinator {
         solving!.solvedRowCount += data.plan[side].rows(block).count
         factors.take(payload, block: block, of: halfStep)
         homes[side][block] = id
+        roll.countBlock(of: workers[id]!.hello)
         if workers[id]!.assigned.first == block, let since = workers[id]!.frontSince {
             stragglers[side].note(now - since)
         }
@@ -707,7 +713,7 @@ public struct Coordinator {
                 configuration: configuration, storeFingerprint: job.storeFingerprint, kernelLevel: job.kernelLevel,
                 plan: data.plan, next: next, schedule: schedule, earlyStopping: earlyStopping, sweeps: sweeps,
                 seconds: seconds, penalty: self.factors.penalty, itemResultPenalty: self.factors.checkpointItemPenalty,
-                versions: Dictionary(uniqueKeysWithValues: factors.map { ($0.role, $0.version) })),
+                versions: Dictionary(uniqueKeysWithValues: factors.map { ($0.role, $0.version) }), workers: roll.all),
             factors: factors)
     }
 

@@ -52,6 +52,8 @@ public final class CoordinatorRuntime {
         public var outcome: JobOutcome
         public var kernelLevel: KernelLevel
         public var solver: SolverConfiguration
+        /// Who took part.
+        public var workers: [WorkerRecord]
         /// Messages that were not acted on.
         public var dropped: [DropReason: Int]
     }
@@ -198,7 +200,8 @@ public final class CoordinatorRuntime {
         }
         if case .done = outcome, settings.hasSuccessor { settings.kernelLevel = machine.kernelLevel }
         return Completion(
-            outcome: outcome, kernelLevel: machine.kernelLevel, solver: machine.solver, dropped: machine.dropped)
+            outcome: outcome, kernelLevel: machine.kernelLevel, solver: machine.solver, workers: machine.workerRecords,
+            dropped: machine.dropped)
     }
 
     /// Takes in the frames of a message: routing id, header, and payload for bulk.

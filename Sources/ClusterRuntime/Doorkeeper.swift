@@ -77,9 +77,6 @@ package final class Doorkeeper: Sendable {
         }
     }
 
-    /// Handshakes that failed.
-    var failedCount: Int { state.withLock { $0.handshakes.failedCount } }
-
     private func serve(_ authenticator: consuming Authenticator, _ monitor: consuming SocketMonitor) {
         do throws(Failure) {
             var refreshed = ContinuousClock.now
@@ -110,6 +107,7 @@ package final class Doorkeeper: Sendable {
             guard answer.waited else { return }
             guard let decision = answer.decision, !decision.isAdmitted else { continue }
             state.withLock { state in
+                state.handshakes.noteDenial(at: decision.address)
                 if decision.key == state.expected { return }
                 if let text = state.handshakes.take(decision, list: list?.folder ?? "") { Self.add([text], to: &state) }
             }

@@ -25,6 +25,8 @@ package struct HandshakeReports {
     private var unfinishedCount = 0
     /// Where those were that have ended perhaps without a handshake.
     private var suspects: [String] = []
+    /// Where those are whose keys were denied and who have not hung up yet, as it is for them to do.
+    private var denied: [String: Int] = [:]
     private var failure: SocketMonitor.HandshakeFailure?
     /// The causes that were told of, each with the addresses; an empty one where that was over already.
     private var said: [String: Set<String>] = [:]
@@ -58,15 +60,24 @@ package struct HandshakeReports {
             if unfinishedCount == 0 { settleAll() }
         case .failed(let failure):
             unfinishedCount = max(0, unfinishedCount - 1)
-            // Told of by the authenticator, which knows the key.
-            if failure == .denied { return [] }
-            self.failure = failure
+            // Of the others, the end of the connection follows at once.
+            if failure != .denied { self.failure = failure }
         case .disconnected(let descriptor):
             let connection = connections.removeValue(forKey: descriptor)
             let address = connection?.address ?? ""
             if let failure {
                 self.failure = nil
+                // Which end hangs up first is chance: it may be one of whom more was known the time before.
+                if failure == .ended, said.values.contains(where: { $0.contains(address) }) {
+                    failedCount += 1
+                    return []
+                }
                 return [say("a connection", at: address, cause(of: failure))].compactMap(\.self)
+            }
+            // The authenticator, which knew the key, has told of it.
+            if let count = denied[address] {
+                denied[address] = count > 1 ? count - 1 : nil
+                return []
             }
             guard unfinishedCount > 0, let connection, isUnsettled(connection, now) else { return [] }
             suspects.append(address)
@@ -97,8 +108,12 @@ package struct HandshakeReports {
         for descriptor in connections.keys { connections[descriptor]!.isSettled = true }
     }
 
-    /// Takes in that a key was denied.
-    /// - Returns: what is to be said.
+    /// Takes in that the key of one at `address` was denied.
+    package mutating func noteDenial(at address: String) {
+        if denied.count < Self.mostConnections { denied[address, default: 0] += 1 }
+    }
+
+    /// - Returns: what is to be said of a key that was denied.
     mutating func take(_ decision: Authenticator.Decision, list: String) -> String? {
         say(
             "the key that begins with \(decision.key.z85.prefix(6))", at: decision.address,

@@ -1,4 +1,4 @@
-// Why: the sweeps of a job read the same while it runs, at its end, and years later from the model.
+// Why: the sweeps of a job, and who worked on it, read the same while it runs, at its end, and years later from the model.
 
 import Foundation
 import Training
@@ -17,6 +17,13 @@ public func sweepTable(_ sweeps: [SweepRecord]) -> TextTable {
             String(format: "%.1f", Double(sweep.bytesReceived) / 1e6), String(sweep.workers),
         ])
     }
+    return table
+}
+
+/// A table with a row a worker that took part.
+public func workerTable(_ workers: [WorkerRecord]) -> TextTable {
+    var table = TextTable([.text("worker"), .number("threads"), .number("blocks solved")])
+    for worker in workers { table.add([worker.name, String(worker.threads), worker.blocks.grouped]) }
     return table
 }
 

@@ -88,24 +88,24 @@ public struct TrainingRun: Sendable {
         observe: @escaping @Sendable (JobEvent) -> Void = { _ in },
         listening: @escaping @Sendable (_ endpoint: String) -> Void = { _ in }
     ) async throws(Failure) -> Report {
-        try await onDedicatedThread(named: "coordinator") { () throws(Failure) in
+        let began = ContinuousClock.now
+        return try await onDedicatedThread(named: "coordinator") { () throws(Failure) in
             try Context.use { context throws(Failure) in
                 let coordinator = try CoordinatorRuntime(options, context: context)
                 listening(coordinator.endpoint)
-                return try self.run(on: coordinator, options.failpoints, stop: stop, logger: logger, observe: observe)
+                return try self.run(on: coordinator, options.failpoints, stop: stop, logger: logger, began: began, observe: observe)
             }
         }
     }
 
     /// Runs the job on a coordinator that listens, and writes the model.
+    /// - Parameter began: from when on its seconds count.
     func run(
         on coordinator: CoordinatorRuntime, _ failpoints: Failpoints, stop: StopRequest, logger: Logger,
-        observe: (JobEvent) -> Void
+        began: ContinuousClock.Instant = .now, observe: (JobEvent) -> Void
     ) throws(Failure) -> Report {
-        let clock = ContinuousClock()
-        let began = clock.now
         let completion = try solve(on: coordinator, stop: stop, logger: logger, observe: observe)
-        return try finish(completion, logger, failpoints) { (clock.now - began) / .seconds(1) }
+        return try finish(completion, logger, failpoints) { (.now - began) / .seconds(1) }
     }
 
     private func solve(
@@ -140,7 +140,7 @@ public struct TrainingRun: Sendable {
                 to: destination, configuration: configuration, intercept: Double(completion.solver.intercept),
                 kernelLevel: completion.kernelLevel.rawValue, storeFingerprint: store.fingerprint,
                 converged: converged, keptSweep: keptSweep, userIDs: store.userIDs, itemIDs: store.itemIDs, sweeps: sweeps,
-                userRows: factors.user.map(\.floats), itemRows: factors.item.map(\.floats))
+                workers: completion.workers, userRows: factors.user.map(\.floats), itemRows: factors.item.map(\.floats))
             failpoints.hit("model.written")
             checkpoints?.folder.clear()
             let kept = sweeps[(keptSweep ?? sweeps.count) - 1]

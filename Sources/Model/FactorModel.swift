@@ -25,6 +25,8 @@ public final class FactorModel: Sendable {
     public let itemBiases: ArrayView<Float>?
     /// What was reported of each sweep.
     public let sweeps: [SweepRecord]
+    /// The workers that took part, by name; none in a model that is older than this record.
+    public let workers: [WorkerRecord]
 
     public var userCount: Int { description.users }
     public var itemCount: Int { description.items }
@@ -46,7 +48,8 @@ public final class FactorModel: Sendable {
         self.description = description
         self.userIDs = userIDs
         (userFactors, userBiases) = (users.factors, users.biases)
-        (itemIDs, itemFactors, itemBiases, sweeps) = (model.itemIDs, model.itemFactors, model.itemBiases, model.sweeps)
+        (itemIDs, itemFactors, itemBiases) = (model.itemIDs, model.itemFactors, model.itemBiases)
+        (sweeps, workers) = (model.sweeps, model.workers)
     }
 
     private init(path: String) throws(Failure) {
@@ -63,7 +66,8 @@ public final class FactorModel: Sendable {
             ModelFile.userIDs, kind: description.userIDs, count: description.users, in: path)
         itemIDs = try description.openIDs(
             ModelFile.itemIDs, kind: description.itemIDs, count: description.items, in: path)
-        sweeps = try SealedJSON.read(TrainingHistory.self, at: path + "/" + ModelFile.training).sweeps
+        let history = try SealedJSON.read(TrainingHistory.self, at: path + "/" + ModelFile.training)
+        (sweeps, workers) = (history.sweeps, history.workers ?? [])
     }
 }
 

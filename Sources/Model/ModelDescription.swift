@@ -51,6 +51,8 @@ public struct TrainingHistory: SealedDocument, Sendable, Hashable {
     public static let formatVersion = 1
 
     public var sweeps: [SweepRecord]
+    /// The workers that took part, by name; nil in models that were made before this was noted.
+    public var workers: [WorkerRecord]?
 }
 
 /// The names of a model's files; ``IDMap`` chooses the ending of those of the ids.

@@ -13,6 +13,7 @@ extension FactorModel {
     ///   - intercept: what was subtracted from the ratings before the fit; 0 when the job does not centre.
     ///   - storeFingerprint: of the store whose rows the factors' rows are.
     ///   - sweeps: every sweep that was done, in order.
+    ///   - workers: those that took part.
     ///   - keptSweep: the sweep whose factors these are, where it is not just the last.
     ///   - userRows: consecutive runs of rows, which together are the users x width matrix in C order; each run holds
     ///     whole rows. A row is its factors and, if the configuration has biases, its bias.
@@ -21,8 +22,9 @@ extension FactorModel {
     ///   else than a model stands at `destination`; or of the file system. Nothing is left behind then.
     public static func write(
         to destination: String, configuration: JobConfiguration, intercept: Double, kernelLevel: String,
-        storeFingerprint: String, converged: Bool, keptSweep: Int? = nil, userIDs: IDMap, itemIDs: IDMap, sweeps: [SweepRecord],
-        userRows: [UnsafeBufferPointer<Float>], itemRows: [UnsafeBufferPointer<Float>]
+        storeFingerprint: String, converged: Bool, keptSweep: Int? = nil, userIDs: IDMap, itemIDs: IDMap,
+        sweeps: [SweepRecord], workers: [WorkerRecord], userRows: [UnsafeBufferPointer<Float>],
+        itemRows: [UnsafeBufferPointer<Float>]
     ) throws(Failure) {
         let replacement = try DirectoryReplacement(destination: destination, marker: marker)
         var checksums: [String: String] = [:]
@@ -45,7 +47,7 @@ extension FactorModel {
             let written = try ids.write(into: replacement, name: name)
             checksums[written.file] = Checksum.text(written.checksum)
         }
-        try SealedJSON.write(TrainingHistory(sweeps: sweeps), to: replacement.path(ModelFile.training))
+        try SealedJSON.write(TrainingHistory(sweeps: sweeps, workers: workers), to: replacement.path(ModelFile.training))
         // The description is the marker: it comes last.
         try SealedJSON.write(
             ModelDescription(

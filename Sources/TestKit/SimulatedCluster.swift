@@ -57,6 +57,8 @@ public struct SimulatedCluster {
         public var refusals: [String] = []
         /// Messages that the coordinator did not act on.
         public var dropped: [DropReason: Int] = [:]
+        /// The workers that took part.
+        public var workers: [WorkerRecord] = []
     }
 
     /// The simulation did not end, or something happened that must not.
@@ -218,6 +220,7 @@ public struct SimulatedCluster {
         result.checkpoints = checkpoints.map(\.checkpoint)
         result.duration = now
         result.dropped = coordinator.dropped
+        result.workers = coordinator.workerRecords
         return result
     }
 

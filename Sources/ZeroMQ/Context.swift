@@ -15,16 +15,20 @@ public final class Context: Sendable {
     public init() throws(Failure) {
         var (major, minor, patch) = (Int32(0), Int32(0), Int32(0))
         zmq_version(&major, &minor, &patch)
-        let version = (Int(major), Int(minor), Int(patch))
-        guard version >= Self.oldestVersion else {
-            throw Failure(
-                .unavailable, "libzmq \(version.0).\(version.1).\(version.2) is older than 4.3.3",
-                remedy: "install a newer libzmq3-dev")
-        }
+        try Self.requireVersion((Int(major), Int(minor), Int(patch)))
         guard let handle = zmq_ctx_new() else { throw Failure(zeroMQ: "create a context", at: "") }
         self.handle = handle
         // Sockets linger as each was told to, and not for ever.
         zmq_ctx_set(handle, ZMQ_BLOCKY, 0)
+    }
+
+    /// - Throws: a ``Failure`` of kind `unavailable` when `version` is older than ``oldestVersion``.
+    package static func requireVersion(_ version: (major: Int, minor: Int, patch: Int)) throws(Failure) {
+        func text(_ version: (Int, Int, Int)) -> String { "\(version.0).\(version.1).\(version.2)" }
+        guard version < oldestVersion else { return }
+        throw Failure(
+            .unavailable, "libzmq \(text(version)) is older than \(text(oldestVersion))",
+            remedy: "install a newer libzmq3-dev")
     }
 
     /// Waits, when the last socket is gone, until its messages are sent or its linger is over.

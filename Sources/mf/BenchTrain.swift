@@ -29,6 +29,7 @@ struct BenchTrain: AsyncParsableCommand {
             Examples:
               mf bench train --ratings store --rank 64 --workers 2 --target-rmse 0.90
               mf bench train --generate 138000x27000x20000000 --workers 2 --sweeps 6 --tolerance 0 --json
+              mf bench train --ratings store --workers 2 --listen 'tcp://127.0.0.1:*' --curve
             """)
 
     @Option(help: ArgumentHelp("A rating store, or a rating file.", valueName: "store-or-file"))
@@ -40,6 +41,15 @@ struct BenchTrain: AsyncParsableCommand {
     @OptionGroup var job: JobOptions
 
     @OptionGroup var workers: LocalWorkerOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "Where the workers connect: tcp://127.0.0.1:PORT (port * for a free one) or ipc://PATH, which is the default.",
+            valueName: "endpoint"))
+    var listen: String?
+
+    @Flag(help: "Encrypt and authenticate with CURVE keys, which are made for the job.")
+    var curve = false
 
     @Option(help: ArgumentHelp("Tell when the held-out RMSE was this or less for the first time.", valueName: "x"))
     var targetRmse: Double?
@@ -60,7 +70,9 @@ struct BenchTrain: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let local = try LocalTraining(workers, logging: logging)
+        let endpoint = try listen.map { text throws(Failure) in try Endpoint(text) }
+        let connection = LocalConnection(listen: endpoint, hasKeys: curve)
+        let local = try LocalTraining(workers, connection: connection, logging: logging)
         let configuration = try job.configuration()
         let folder = try ScratchFolder()
         defer { withExtendedLifetime(folder) {} }
@@ -74,8 +86,8 @@ struct BenchTrain: AsyncParsableCommand {
         let record = JobRecord()
         let result = try await local.run(run) { record.note($0) }
         let report = TrainReport(
-            result, rank: configuration.rank, workers: local.workers, threads: local.threads, record: record.taken,
-            coordinatorMemory: peakResidentByteCount(), targetRMSE: targetRmse)
+            result, rank: configuration.rank, workers: local.workers, threads: local.threads, connection: connection,
+            record: record.taken, coordinatorMemory: peakResidentByteCount(), targetRMSE: targetRmse)
         if json { try printJSON(report) } else { for line in report.lines { print(line) } }
     }
 

@@ -62,10 +62,6 @@ struct HalfStepReport: Encodable {
     }
 
     mutating func summarize() {
-        func median(_ values: [Double]) -> Double {
-            let sorted = values.sorted()
-            return (sorted[sorted.count / 2] + sorted[(sorted.count - 1) / 2]) / 2
-        }
         userSeconds = median(sweeps.map(\.userSeconds))
         itemSeconds = median(sweeps.map(\.itemSeconds))
         sweepSeconds = median(sweeps.map(\.seconds))
@@ -101,6 +97,12 @@ struct HalfStepReport: Encodable {
         case usefulGigaflops = "useful_gigaflops"
         case peakGigaflops = "peak_gigaflops"
     }
+}
+
+/// The median of at least one value.
+func median(_ values: [Double]) -> Double {
+    let sorted = values.sorted()
+    return (sorted[sorted.count / 2] + sorted[(sorted.count - 1) / 2]) / 2
 }
 
 extension String {

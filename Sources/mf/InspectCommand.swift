@@ -98,6 +98,9 @@ struct InspectCommand: ParsableCommand {
         for line in alignedLines(lines) { print(line) }
         print()
         for line in sweepTable(model.sweeps).lines { print(line) }
+        if model.workers.isEmpty { return }
+        print()
+        for line in workerTable(model.workers).lines { print(line) }
     }
 }
 
@@ -118,9 +121,10 @@ private struct ModelReport: Encodable {
     let kind = "model"
     let description: ModelDescription
     let sweeps: [SweepRecord]
+    let workers: [WorkerRecord]
 
     init(_ model: FactorModel) {
         description = model.description
-        sweeps = model.sweeps
+        (sweeps, workers) = (model.sweeps, model.workers)
     }
 }

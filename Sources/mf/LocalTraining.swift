@@ -35,10 +35,15 @@ struct LocalTraining {
     let threads: Int
     private let kernels: KernelLevel?
     private let memory: WorkerMemoryOptions
+    private let connection: LocalConnection
     private let logging: LoggingOptions
 
     /// - Throws: a ``Failure`` when such workers cannot be.
-    init(_ options: LocalWorkerOptions, logging: LoggingOptions) throws(Failure) {
+    init(
+        _ options: LocalWorkerOptions, connection: LocalConnection = LocalConnection(), logging: LoggingOptions
+    ) throws(Failure) {
+        try connection.validate()
+        self.connection = connection
         workers = options.workers ?? 1
         try requireCount(workers, atMost: 256, option: "--workers")
         threads = options.threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount / workers)
@@ -57,43 +62,58 @@ struct LocalTraining {
     func run(
         _ run: TrainingRun, observe: @escaping @Sendable (JobEvent) -> Void = { _ in }
     ) async throws -> TrainingRun.Report {
-        try await withWorkers { options, stop, logger, note in
-            try await run.run(options, stop: stop, logger: logger) { event in
-                note(event)
-                observe(event)
-            }
+        try await withWorkers { host in
+            try await run.run(
+                host.options, stop: host.stop, logger: host.logger,
+                observe: { event in
+                    host.note(event)
+                    observe(event)
+                }, listening: host.listening)
         }
     }
 
-    /// Starts workers and has `body` run with a coordinator for them.
+    /// What a coordinator in this process is given.
+    private struct Host: Sendable {
+        let options: CoordinatorRuntime.Options
+        let stop: StopRequest
+        let logger: Logger
+        /// To be told of every event.
+        let note: @Sendable (JobEvent) -> Void
+        /// To be told where it listens; then the workers are started.
+        let listening: @Sendable (_ endpoint: String) -> Void
+    }
+
+    /// Has `body` run a coordinator, and workers for it.
     private func withWorkers<Result: Sendable>(
-        kernels: KernelLevel? = nil,
-        _ body: @escaping @Sendable (
-            CoordinatorRuntime.Options, StopRequest, Logger, _ note: @escaping @Sendable (JobEvent) -> Void
-        ) async throws -> Result
+        kernels: KernelLevel? = nil, _ body: @escaping @Sendable (Host) async throws -> Result
     ) async throws -> Result {
         let logger = logging.makeLogger("mf")
         let stop = try StopRequest()
         let folder = try ScratchFolder()
         defer { withExtendedLifetime(folder) {} }
+        let prepared = try connection.prepare(workers: workers, in: folder)
         let options = CoordinatorRuntime.Options(
-            listen: try Endpoint("ipc://\(folder("coordinator"))"),
+            listen: prepared.endpoint, keys: prepared.keys,
             // One is enough to begin: the others join when they are ready, and one that dies before is not waited for.
             settings: CoordinatorSettings(minWorkers: 1, kernelLevel: kernels ?? self.kernels),
             failpoints: try .fromEnvironment())
         let processes = try WorkerProcesses(
-            count: workers, threads: threads, endpoint: options.listen, kernels: self.kernels, memory: memory,
-            logLevel: logging.logLevel)
+            threads: threads, kernels: self.kernels, memory: memory, logLevel: logging.logLevel,
+            ownArguments: prepared.workerArguments)
         let departure = Mutex<String?>(nil)
         return try await endingBySignals(stop, logger) {
-            try await processes.whileRunning(stop: stop, logger: logger, reason: { departure.withLock { $0 } }) {
-                try await body(options, stop, logger) { event in
+            try await processes.whileRunning(
+                stop: stop, logger: logger, reason: { departure.withLock { $0 } }
+            ) { listening in
+                let note: @Sendable (JobEvent) -> Void = { event in
                     switch event {
                     case .workerRefused(_, let reason, _), .workerLeft(_, let reason, _):
                         departure.withLock { $0 = reason }
                     default: break
                     }
                 }
+                return try await body(
+                    Host(options: options, stop: stop, logger: logger, note: note, listening: listening))
             }
         }
     }
@@ -103,8 +123,9 @@ extension LocalTraining: SessionProvider {
     func whileOpen<Result: Sendable>(
         kernels: KernelLevel?, _ body: @escaping @Sendable (TrainingSession) async throws -> Result
     ) async throws -> Result {
-        try await withWorkers(kernels: kernels) { options, stop, logger, note in
-            try await TrainingSession.whileOpen(options, stop: stop, logger: logger, observe: note, body)
+        try await withWorkers(kernels: kernels) { host in
+            try await TrainingSession.whileOpen(
+                host.options, stop: host.stop, logger: host.logger, observe: host.note, listening: host.listening, body)
         }
     }
 }

@@ -79,11 +79,17 @@ struct TrainReport: Encodable {
     let kernels: String
     let workers: Int
     let threads: Int
+    /// `ipc` or `tcp`.
+    let transport: String
+    /// Whether workers and coordinator had keys.
+    let curve: Bool
     /// From the coordinator's start to the model on disk.
     let seconds: Double
     let converged: Bool
     let sweeps: [Sweep]
     let halfSteps: [HalfStepRow]
+    /// The median of the sweeps' half-steps together, without the first sweep, in which workers join; nil when there was no other.
+    let sweepSeconds: Double?
     /// The coordinator, then the workers: a membership each.
     let processes: [Process]
     /// Of all processes together.
@@ -97,13 +103,17 @@ struct TrainReport: Encodable {
 
     /// - Parameter coordinatorMemory: the most that this process had resident, in bytes.
     init(
-        _ result: TrainingRun.Report, rank: Int, workers: Int, threads: Int, record: JobRecord.Content,
-        coordinatorMemory: Int?, targetRMSE: Double?
+        _ result: TrainingRun.Report, rank: Int, workers: Int, threads: Int, connection: LocalConnection,
+        record: JobRecord.Content, coordinatorMemory: Int?, targetRMSE: Double?
     ) {
         (ratings, users, items) = (result.ratings, result.users, result.items)
         (self.rank, kernels, self.workers, self.threads) = (rank, result.kernels, workers, threads)
+        (transport, curve) = (connection.transport, connection.hasKeys)
         (seconds, converged) = (result.seconds, result.converged)
         (sweeps, halfSteps) = (record.sweeps, record.halfSteps)
+        let later = Dictionary(grouping: halfSteps.filter { $0.sweep > 1 }, by: \.sweep)
+        let totals = later.values.map { $0.reduce(0) { $0 + $1.seconds } }
+        sweepSeconds = totals.isEmpty ? nil : median(totals)
         // What the workers were sent is what the coordinator sent.
         let coordinator = Process(
             name: "coordinator", bytesSent: record.workers.reduce(0) { $0 + $1.bytesReceived },
@@ -124,7 +134,8 @@ struct TrainReport: Encodable {
     var lines: [String] {
         var lines = [
             "\(ratings.grouped) ratings, \(users.grouped) users, \(items.grouped) items, rank \(rank), \(kernels), "
-                + "\(counted(workers, "worker")) of \(counted(threads, "thread"))",
+                + "\(counted(workers, "worker")) of \(counted(threads, "thread")) over \(transport)"
+                + (curve ? " with keys" : ""),
             "",
         ]
         var table = TextTable([
@@ -162,6 +173,7 @@ struct TrainReport: Encodable {
         }
         table.add(["all", "", "", "\(peakMemory >> 20)"])
         lines += table.lines + [""]
+        if let sweepSeconds { lines.append("median sweep \(decimal(sweepSeconds)) s, without the first") }
         if let bestRMSE, let secondsToBest {
             lines.append(String(format: "best held-out RMSE %.4f after %.3f s", bestRMSE, secondsToBest))
         }
@@ -178,7 +190,8 @@ struct TrainReport: Encodable {
     private func decimal(_ value: Double) -> String { String(format: "%.3f", value) }
 
     enum CodingKeys: String, CodingKey {
-        case ratings, users, items, rank, kernels, workers, threads, seconds, converged, sweeps, processes
+        case ratings, users, items, rank, kernels, workers, threads, transport, curve, seconds, converged, sweeps, processes
+        case sweepSeconds = "sweep_seconds"
         case halfSteps = "half_steps"
         case peakMemory = "peak_memory_bytes"
         case bestRMSE = "best_rmse"

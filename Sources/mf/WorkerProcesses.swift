@@ -12,7 +12,8 @@ import Subprocess
 struct WorkerProcesses {
     private let executable: String
     private let arguments: [String]
-    private let count: Int
+    /// A list a worker, of what it has for itself.
+    private let ownArguments: [[String]]
 
     /// The coordinator is this process, with which the workers end; it may be stopped for as long as its user likes.
     private static let coordinatorTimeoutSeconds = 1_000_000
@@ -20,10 +21,9 @@ struct WorkerProcesses {
     private static let farewellSeconds = 1
 
     init(
-        count: Int, threads: Int, endpoint: Endpoint, kernels: KernelLevel?, memory: WorkerMemoryOptions,
-        logLevel: Logger.Level
+        threads: Int, kernels: KernelLevel?, memory: WorkerMemoryOptions, logLevel: Logger.Level, ownArguments: [[String]]
     ) throws(Failure) {
-        self.count = count
+        self.ownArguments = ownArguments
         let folder = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
         executable = folder.appendingPathComponent("mf-worker").path
         guard FileManager.default.isExecutableFile(atPath: executable) else {
@@ -34,29 +34,41 @@ struct WorkerProcesses {
         // Workers say from the level of notice on what the coordinator would not know.
         let level = max(logLevel, .notice)
         arguments = [
-            "--coordinator", endpoint.description, "--threads", "\(threads)", "--coordinator-timeout",
-            "\(Self.coordinatorTimeoutSeconds)", "--end-with-parent", "\(getpid())", "--log-level", level.rawValue,
+            "--threads", "\(threads)", "--coordinator-timeout", "\(Self.coordinatorTimeoutSeconds)", "--end-with-parent", "\(getpid())", "--log-level", level.rawValue,
         ] + (kernels.map { ["--kernels", $0.rawValue] } ?? []) + memory.arguments
     }
 
-    /// Runs the workers as long as `body` runs.
+    /// Runs the workers as long as `body` runs, from when it has told where the coordinator listens.
     ///
     /// When `body` returns they have been told to end by the coordinator; one that does not is terminated. When all
     /// of them end before, `stop` ends the coordinator, for no others can come.
     /// - Parameter reason: why the last worker left, if that is known.
     func whileRunning<Result: Sendable>(
-        stop: StopRequest, logger: Logger, reason: () -> String?, _ body: @escaping @Sendable () async throws -> Result
+        stop: StopRequest, logger: Logger, reason: () -> String?,
+        _ body: @escaping @Sendable (_ listening: @escaping @Sendable (_ endpoint: String) -> Void) async throws -> Result
     ) async throws -> Result {
         return try await withThrowingTaskGroup(of: Event<Result>.self) { group in
-            for _ in 0..<count { group.addTask { .workerEnded(try await runWorker()) } }
+            let (endpoints, announcement) = AsyncStream.makeStream(of: String.self)
+            group.addTask { .listening(await endpoints.first { _ in true }) }
             group.addTask {
-                do { return .done(.success(try await body())) } catch { return .done(.failure(error)) }
+                defer { announcement.finish() }
+                do {
+                    return .done(.success(try await body { announcement.yield($0) }))
+                } catch {
+                    return .done(.failure(error))
+                }
             }
-            var remaining = count
+            var remaining = 0
             var abandoned: WorkerDefect?
             var outcome: Swift.Result<Result, any Error>?
             for try await event in group {
                 switch event {
+                case .listening(let endpoint):
+                    guard let endpoint, outcome == nil else { break }
+                    remaining = ownArguments.count
+                    for own in ownArguments {
+                        group.addTask { .workerEnded(try await runWorker(["--coordinator", endpoint] + own)) }
+                    }
                 case .done(let result):
                     outcome = result
                     if remaining == 0 { break }
@@ -90,14 +102,14 @@ struct WorkerProcesses {
     }
 
     /// - Returns: nil when the worker ended because the job was over.
-    private func runWorker() async throws -> WorkerDefect? {
+    private func runWorker(_ ownArguments: [String]) async throws -> WorkerDefect? {
         var options = PlatformOptions()
         // Out of the terminal's foreground group: Ctrl-C reaches mf alone, which tells its workers.
         options.processGroupID = 0
         options.teardownSequence = [.send(signal: .terminate, allowedDurationToNextStep: .seconds(2))]
         do {
             let result = try await Subprocess.run(
-                .path(.init(executable)), arguments: Arguments(arguments), platformOptions: options, input: .none,
+                .path(.init(executable)), arguments: Arguments(arguments + ownArguments), platformOptions: options, input: .none,
                 output: .currentStandardError, error: .currentStandardError)
             switch result.terminationStatus {
             case .exited(0): return nil
@@ -122,6 +134,8 @@ private struct WorkerDefect: Sendable {
 
 /// What can happen while workers run.
 private enum Event<Result: Sendable>: Sendable {
+    /// Where the coordinator listens; nil when it never came to it.
+    case listening(String?)
     /// With what was wrong, if anything was.
     case workerEnded(WorkerDefect?)
     case done(Swift.Result<Result, any Error>)

@@ -40,6 +40,7 @@ import ZeroMQ
         let context = try Context()
         let router = try Socket(.router, in: context)
         router.setConnectionTimeouts()
+        router.setMaximumMessageByteCount(1 << 20)
         let doorkeeper = try Doorkeeper(at: router, list: keys.list, context: context)
         defer { doorkeeper.close(router) }
         try router.serveCurve(keys.server)
@@ -100,6 +101,22 @@ import ZeroMQ
         }
     }
 
+    /// Nobody who may come in can make the coordinator take in more than the longest message.
+    @Test func aMessageBeyondTheLimitIsNotRead() throws {
+        let keys = try Keys()
+        try Self.withRouter(keys) { context, router, doorkeeper, endpoint in
+            for byteCount in [1 << 26, 1 << 10] {
+                let dealer = try Socket(.dealer, in: context)
+                dealer.setLinger(milliseconds: 0)
+                try dealer.useCurve(keys.worker, server: keys.server.publicKey)
+                try dealer.connect(endpoint)
+                #expect(try dealer.send([.copied([UInt8](repeating: 7, count: byteCount))]) == .sent)
+                let frames = try Self.receive(router, tries: byteCount > 1 << 20 ? 10 : 100)
+                #expect(frames?.last?.bytes.count == (byteCount > 1 << 20 ? nil : byteCount))
+            }
+        }
+    }
+
     // MARK: Admissions
 
     @Test func anIDBelongsToTheKeyThatCameFirst() throws {
@@ -141,15 +158,25 @@ import ZeroMQ
         #expect(connection(5, .mechanism, from: "10.0.0.1") == nil)
         #expect(connection(5, .mechanism, from: "10.0.0.2") != nil)
         #expect(connection(5, .cryptography, from: "10.0.0.1")?.contains("another coordinator's key") == true)
+        // Nothing new of one of whom something is known.
+        #expect(connection(5, .ended, from: "10.0.0.1") == nil)
+        #expect(connection(5, .ended, from: "10.0.0.3")?.contains("before it had proved who it is") == true)
         // ZMTP 1 and 2: nothing but an end.
         #expect(connection(6, nil, from: "10.0.0.1")?.contains("does not speak this protocol") == true)
         #expect(connection(6, nil, from: "10.0.0.1") == nil)
-        #expect(reports.failedCount == 6)
+        #expect(reports.failedCount == 8)
+        // A key that is denied while somebody else is still at its handshake: the authenticator tells of it, and nobody else.
+        _ = reports.take(.accepted(descriptor: 8), now: .zero) { _ in "10.0.0.8" }
+        reports.noteDenial(at: "10.0.0.7")
+        #expect(connection(9, .denied, from: "10.0.0.7") == nil)
+        let other = reports.take(.disconnected(descriptor: 8), now: .seconds(1)) { _ in "" }.first
+        #expect(other?.contains("from 10.0.0.8: it does not speak this protocol") == true)
+        #expect(reports.failedCount == 9)
         // One that succeeded and leaves is no failure.
         _ = reports.take(.accepted(descriptor: 7), now: .zero) { _ in "10.0.0.9" }
         #expect(reports.take(.succeeded, now: .zero) { _ in "" }.isEmpty)
         #expect(reports.take(.disconnected(descriptor: 7), now: .seconds(1)) { _ in "" }.isEmpty)
-        #expect(reports.failedCount == 6)
+        #expect(reports.failedCount == 9)
     }
 
     private func accept(_ descriptor: Int32, _ reports: inout HandshakeReports, at seconds: Int) {

@@ -43,6 +43,9 @@ import Training
         #expect(result.outcome.factorChecksum != nil, "seed \(seed)")
         #expect(result.outcome.factorChecksum == Self.reference, "seed \(seed)")
         #expect(result.objectives.count == 11, "seed \(seed)")
+        // Of a half-step that a crash cut short nothing counts, and of the others each block once.
+        let blocks = 6 * scenario.data.plan.item.count + 5 * scenario.data.plan.user.count
+        #expect(result.workers.reduce(0) { $0 + $1.blocks } == blocks, "seed \(seed)")
     }
 
     @Test(arguments: 0..<20 as Range<UInt64>)

@@ -64,12 +64,44 @@ import Testing
         #expect(folder.content.isEmpty, "\(folder.content) was left behind")
     }
 
+    /// Over tcp as over ipc, with keys as without: the same objectives, every worker under its key's name, and nothing left of
+    /// the keys.
+    @Test(arguments: [("tcp://127.0.0.1:*", true), ("tcp://127.0.0.1:*", false), (nil, true), (nil, false)] as [(String?, Bool)])
+    func workersConnectOverTCPAndWithKeys(listen: String?, curve: Bool) async throws {
+        let folder = try TemporaryFolder()
+        let output = try await Program.mf.run(
+            Self.generate + ["--rank", "16", "--sweeps", "4", "--tolerance", "0", "--workers", "2", "--threads", "1", "--json"]
+                + (listen.map { ["--listen", $0] } ?? []) + (curve ? ["--curve"] : []),
+            environment: ["TMPDIR": folder.path])
+        #expect(output.status == 0, "\(output.standardError)")
+        let report = try object(output)
+        #expect(report["transport"] as? String == (listen == nil ? "ipc" : "tcp") && report["curve"] as? Bool == curve)
+        let halfSteps = try #require(report["half_steps"] as? [[String: Any]])
+        let totals = try (2...4).map { sweep in
+            try halfSteps.filter { $0["sweep"] as? Int == sweep }.reduce(0) { $0 + (try #require($1["seconds"] as? Double)) }
+        }
+        #expect(abs(try #require(report["sweep_seconds"] as? Double) - totals.sorted()[1]) < 1e-9)
+        let objectives = try #require(report["sweeps"] as? [[String: Any]]).map { $0["objective"] as? Double }
+        #expect(objectives == (try await Self.objectives.value))
+        let names = try #require(report["processes"] as? [[String: Any]]).dropFirst().compactMap { $0["name"] as? String }
+        #expect(!names.isEmpty && names.allSatisfy { $0.contains(/^worker worker[12] \(/) == curve }, "\(names)")
+        #expect(folder.content.isEmpty, "\(folder.content) was left behind")
+    }
+
+    /// Of one worker, over ipc.
+    private static let objectives = Task {
+        let output = try await Program.mf.run(
+            generate + ["--rank", "16", "--sweeps", "4", "--tolerance", "0", "--threads", "1", "--json"])
+        let report = try JSONSerialization.jsonObject(with: Data(output.standardOutput.utf8)) as? [String: Any]
+        return (report?["sweeps"] as? [[String: Any]] ?? []).map { $0["objective"] as? Double }
+    }
+
     @Test func aTableSaysTheSame() async throws {
         let output = try await Program.mf.run(Self.generate + ["--rank", "16", "--sweeps", "4", "--target-rmse", "0.01"])
         #expect(output.status == 0, "\(output.standardError)")
         for text in [
             "2,000 users, 400 items, rank 16", "1 worker of ", "item, opening", "exchange", "peak memory MiB", "coordinator",
-            "best held-out RMSE ", "held-out RMSE 0.01 was not reached",
+            "best held-out RMSE ", "median sweep ", " over ipc\n", "held-out RMSE 0.01 was not reached",
         ] {
             #expect(output.standardOutput.contains(text), "\(text)\n\(output.standardOutput)")
         }
@@ -87,6 +119,9 @@ import Testing
             (["--ratings", folder("store"), "--target-rmse", "0.9"], 64, "held-out"),
             (["--ratings", folder("store"), "--target-rmse=-1"], 64, "--target-rmse"),
             (["--ratings", folder("store"), "--workers", "0"], 64, "--workers"),
+            (["--ratings", folder("store"), "--listen", "tcp://0.0.0.0:*", "--curve"], 64, "--listen"),
+            (["--ratings", folder("store"), "--listen", "udp://127.0.0.1:*"], 64, "tcp://HOST:PORT"),
+            (["--ratings", folder("store"), "--listen", "ipc:///tmp/swift-mf-nobody"], 64, "only you can enter"),
         ] as [([String], Int32, String)] {
             let output = try await Program.mf.run(["bench", "train"] + arguments)
             #expect(output.status == status && output.standardError.contains(text), "\(arguments): \(output)")

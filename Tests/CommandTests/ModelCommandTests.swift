@@ -22,6 +22,7 @@ import Training
                             sweep: 1, objective: 1234.5, trainRMSE: 0.75, validationRMSE: nil, userSeconds: 1,
                             itemSeconds: 2, bytesSent: 3_000_000, bytesReceived: 0, workers: 2)
                     ],
+                    workers: [WorkerRecord(name: "gpu1 (host:7)", threads: 4, blocks: 1234)],
                     userRows: [users], itemRows: [items])
             }
         }
@@ -269,11 +270,13 @@ import Training
             #expect(run.standardOutput.contains(line + "\n"), "\(line) in \(run.standardOutput)")
         }
         #expect(run.standardOutput.contains("1234.5"))
+        #expect(run.standardOutput.contains(/\ngpu1 \(host:7\) +4 +1,234\n/))
         #expect(run.standardOutput.contains(/\nprecision       (fp32|bf16), \w+ kernels\n/))
         let report = try json(try await Program.mf.run(["inspect", folder("model"), "--json"]).standardOutput)
         #expect(report["kind"] as? String == "model")
         #expect((report["description"] as? [String: Any])?["users"] as? Int == 2)
         #expect((report["sweeps"] as? [[String: Any]])?.count == 1)
+        #expect((report["workers"] as? [[String: Any]])?.first?["name"] as? String == "gpu1 (host:7)")
     }
 
     @Test func inspectDescribesAStore() async throws {

@@ -21,6 +21,7 @@ import Training
             #expect((0..<5).map(model.userIDs.id) == ["1000", "1007", "1014", "1021", "1028"])
             #expect((0..<3).map(model.itemIDs.id) == ["item-0", "item-1", "item-2"])
             #expect(model.sweeps == fixture.sweeps)
+            #expect(model.workers == fixture.workers)
             #expect(model.intercept == 3.5)
             #expect(model.description.configuration == fixture.configuration)
             #expect(model.description.kernelLevel == "portable")
@@ -68,14 +69,19 @@ import Training
             #expect(sweeps.count == 2)
             #expect(sweeps[0]["validation_rmse"] as? Double == 0.95)
             #expect(sweeps[1]["bytes_sent"] as? Int == 3)
+            let workers = try #require(history["workers"] as? [[String: Any]])
+            #expect(workers.map { $0["name"] as? String } == ["gpu1 (host:7)", "gpu2 (host:8)"])
+            #expect(workers.map { $0["threads"] as? Int } == [2, 1])
+            #expect(workers.map { $0["blocks"] as? Int } == [41, 23])
         }
     }
 
-    @Test func equalJobsGiveEqualBytesHoweverTheFactorsWereCutAndHoweverLongItTook() throws {
+    @Test func equalJobsGiveEqualBytesHoweverTheFactorsWereCutWhoeverMadeThemAndHoweverLongItTook() throws {
         try withTemporaryFolder { folder in
             try fixture.write(to: folder + "/a", rowsPerRun: 1)
             var slower = fixture
             slower.sweeps[0].userSeconds = 99
+            slower.workers.removeLast()
             try slower.write(to: folder + "/b", rowsPerRun: 4)
             let files = try files(in: folder + "/a")
             #expect(
@@ -85,6 +91,22 @@ import Training
             for file in files where file != "training.json" {
                 #expect(try bytes(of: folder + "/a/" + file) == bytes(of: folder + "/b/" + file), "\(file)")
             }
+        }
+    }
+
+    /// What was written before workers were named.
+    @Test func aHistoryWithoutWorkersIsRead() throws {
+        struct OlderHistory: SealedDocument {
+            static let format = TrainingHistory.format
+            static let formatVersion = TrainingHistory.formatVersion
+            var sweeps: [SweepRecord]
+        }
+        try withTemporaryFolder { folder in
+            try fixture.write(to: folder + "/model")
+            try FileManager.default.removeItem(atPath: folder + "/model/training.json")
+            try SealedJSON.write(OlderHistory(sweeps: fixture.sweeps), to: folder + "/model/training.json")
+            let model = try FactorModel.open(folder + "/model")
+            #expect(model.sweeps == fixture.sweeps && model.workers == [])
         }
     }
 

@@ -28,6 +28,10 @@ struct ModelFixture {
             sweep: 2, objective: 11.5, trainRMSE: 0.8, validationRMSE: nil, userSeconds: 0.25, itemSeconds: 0.125,
             bytesSent: 3, bytesReceived: 5, workers: 1),
     ]
+    var workers = [
+        WorkerRecord(name: "gpu1 (host:7)", threads: 2, blocks: 41),
+        WorkerRecord(name: "gpu2 (host:8)", threads: 1, blocks: 23),
+    ]
 
     /// Random factors, and biases if wanted, in -1 ..< 1.
     init(users: Int, items: Int, rank: Int, seed: UInt64, intercept: Double = 3.5, hasBiases: Bool = false) {
@@ -51,7 +55,7 @@ struct ModelFixture {
                 try FactorModel.write(
                     to: path, configuration: configuration, intercept: intercept, kernelLevel: "portable",
                     storeFingerprint: storeFingerprint, converged: true, userIDs: userIDs, itemIDs: itemIDs, sweeps: sweeps,
-                    userRows: users, itemRows: items)
+                    workers: workers, userRows: users, itemRows: items)
             }
         }
     }

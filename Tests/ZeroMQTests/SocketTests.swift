@@ -1,3 +1,4 @@
+import Failures
 import Testing
 import ZeroMQ
 
@@ -94,6 +95,19 @@ import ZeroMQ
             #expect(error.exitCode == 69)
             #expect(error.place == endpoint)
             #expect(error.remedy.contains("another process listens there"))
+        }
+    }
+
+    @Test func anOldLibraryIsRefused() throws {
+        for version in [(4, 3, 3), (4, 3, 5), (4, 4, 0), (5, 0, 0)] { try Context.requireVersion(version) }
+        for version in [(4, 3, 2), (4, 2, 9), (3, 9, 9), (0, 0, 0)] {
+            do throws(Failure) {
+                try Context.requireVersion(version)
+                Issue.record("\(version) was accepted")
+            } catch {
+                #expect(error.kind == .unavailable && error.remedy.contains("libzmq3-dev"))
+                #expect(error.what == "libzmq \(version.0).\(version.1).\(version.2) is older than 4.3.3")
+            }
         }
     }
 
