@@ -71,8 +71,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "ArrayFiles", "ZeroMQ", "Ratings", "LeastSquares", "Training", "Model", "Cluster", "ClusterRuntime", "Failures",
-                .product(name: "DequeModule", package: "swift-collections"),
+                "ArrayFiles", "ZeroMQ", "Ratings", "LeastSquares", "Training", "Model", "Cluster", "ClusterRuntime",
+                "Failures", .product(name: "DequeModule", package: "swift-collections"),
             ]),
 
         // Tests.

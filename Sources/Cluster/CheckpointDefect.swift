@@ -1,8 +1,8 @@
-// Why: checksums say that a checkpoint is as somebody wrote it, and not that a coordinator did. What a coordinator cannot
-// have written is found here, once, so that the one that goes on from it can rely on the rest.
+// Why: checksums say that a checkpoint is as somebody wrote it, and not that a coordinator did. What a coordinator
+// cannot have written is found here, once, so that the one that goes on from it can rely on the rest.
 //
-// Nearly all follows from the half-step that comes next: its index k from its sweep s (users 2s - 1, items 2s, and one more once
-// an extrapolation was withdrawn), its versions from k, and from these which factors there are.
+// Nearly all follows from the half-step that comes next: its index k from its sweep s (users 2s - 1, items 2s, and one
+// more once an extrapolation was withdrawn), its versions from k, and from these which factors there are.
 
 import Ratings
 import Training
@@ -20,7 +20,7 @@ extension Checkpoint.Record {
             ("seconds", { isMeasure(seconds.user) && isMeasure(seconds.item) }),
             ("penalty", { isMeasure(penalty.user) && isMeasure(penalty.item) }),
             ("item_result_penalty", { isMeasure(itemResultPenalty) }),
-            ("plan", { plan.user.isPossible(width: configuration.width) && plan.item.isPossible(width: configuration.width) }),
+            ("plan", { [plan.user, plan.item].allSatisfy { $0.isPossible(width: configuration.width) } }),
             ("versions", { versionsFit }),
             ("workers", { (workers ?? []).count <= Limits.workerCount && (workers ?? []).allSatisfy(\.isPossible) }),
         ]
@@ -34,7 +34,8 @@ extension Checkpoint.Record {
 
     /// Whether there are the factors that the next half-step reads, and those that are kept.
     private var versionsFit: Bool {
-        let expected = next.side == .user
+        let expected =
+            next.side == .user
             ? BySide(user: next.priorVersion, item: next.fixedVersion)
             : BySide(user: next.fixedVersion, item: next.priorVersion)
         let isKept = earlyStopping?.bestSweep != nil
@@ -68,7 +69,8 @@ extension SweepRecord {
 
 extension BlockPlan {
     fileprivate func isPossible(width: Int) -> Bool {
-        count <= Limits.blockCount && zip(bounds, bounds.dropFirst()).allSatisfy { $1 - $0 <= Self.maximumRowCount(width: width) }
+        count <= Limits.blockCount
+            && zip(bounds, bounds.dropFirst()).allSatisfy { $1 - $0 <= Self.maximumRowCount(width: width) }
     }
 }
 

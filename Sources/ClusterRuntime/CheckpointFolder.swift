@@ -104,8 +104,8 @@ public final class CheckpointFolder: Sendable {
     package func beginEpoch(after known: Envelope?) throws(Failure) -> Envelope {
         let file = path + "/job.json"
         // Damaged or missing, it is made anew; checkpoints carry what they know of it.
-        let last = [known, (try? SealedJSON.read(JobFile.self, at: file))?.envelope].compactMap(\.self).filter(\.canBeFollowed)
-        let newest = last.max { $0.epoch < $1.epoch }
+        let last = [known, (try? SealedJSON.read(JobFile.self, at: file))?.envelope].compactMap(\.self)
+        let newest = last.filter(\.canBeFollowed).max { $0.epoch < $1.epoch }
         let envelope = newest.map { Envelope(job: $0.job, epoch: $0.epoch + 1) } ?? Envelope(job: .random(in: 1 ... .max), epoch: 1)
         try replaceFile(at: file) { temporary throws(Failure) in
             try SealedJSON.write(JobFile(job: envelope.job, epoch: envelope.epoch), to: temporary)

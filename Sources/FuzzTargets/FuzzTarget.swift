@@ -67,13 +67,15 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         let path = "\(scratch)/array"
         write(bytes, to: path)
         func sum<Element: ArrayElement & BinaryInteger>(_ type: Element.Type, _ dimensions: Int) throws -> Int {
-            try ArrayView<Element>(mapping: path, dimensions: dimensions).elements.reduce(0) { $0 &+ Int(truncatingIfNeeded: $1) }
+            let view = try ArrayView<Element>(mapping: path, dimensions: dimensions)
+            return withExtendedLifetime(view) { view.elements.reduce(0) { $0 &+ Int(truncatingIfNeeded: $1) } }
         }
         return (1...2).contains { dimensions in
             accepts { _ = try sum(UInt8.self, dimensions) } || accepts { _ = try sum(UInt32.self, dimensions) }
                 || accepts { _ = try sum(Int64.self, dimensions) }
                 || accepts {
-                    _ = try ArrayView<Float>(mapping: path, dimensions: dimensions).elements.reduce(0, +)
+                    let view = try ArrayView<Float>(mapping: path, dimensions: dimensions)
+                    _ = withExtendedLifetime(view) { view.elements.reduce(0, +) }
                 }
         }
     }

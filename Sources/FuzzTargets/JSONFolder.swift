@@ -1,5 +1,5 @@
-// Why: what a JSON file says is dangerous by what is done with it: shapes meet arrays, options meet solvers, and a checkpoint
-// goes on as a job. So the fuzzer changes one file of a whole folder, and the folder is then put to use.
+// Why: what a JSON file says is dangerous by what is done with it: shapes meet arrays, options meet solvers, and a
+// checkpoint goes on as a job. So the fuzzer changes one file of a whole folder, and the folder is then put to use.
 
 import ArrayFiles
 import Cluster
@@ -62,7 +62,8 @@ enum JSONFolder: UInt8, CaseIterable {
         case .checkpoint, .job:
             let folder = try CheckpointFolder(path: path, resumes: true)
             let resumed = try folder.newest(
-                for: SmallJob.configuration, storeFingerprint: SmallJob.fingerprint, rowCounts: SmallJob.plan.map(\.rowCount)
+                for: SmallJob.configuration, storeFingerprint: SmallJob.fingerprint,
+                rowCounts: SmallJob.plan.map(\.rowCount)
             ) { _ in }
             let envelope = try folder.beginEpoch(after: resumed?.envelope)
             if let resumed { SmallJob.finish(from: resumed.checkpoint, envelope) }

@@ -1,5 +1,5 @@
-// Why: files of ours are there to be used, so a fuzzer needs a job that they are of: two users, five items, and a worker that
-// solves nothing but answers at once.
+// Why: files of ours are there to be used, so a fuzzer needs a job that they are of: two users, five items, and a
+// worker that solves nothing but answers at once.
 
 import ArrayFiles
 import Cluster
@@ -34,7 +34,10 @@ enum SmallJob {
 
     static func store() throws(Failure) -> RatingStore {
         try .inMemory(
-            [Rating(user: "a", item: "0", value: 1), Rating(user: "a", item: "4", value: 2), Rating(user: "b", item: "1", value: 3)],
+            [
+                Rating(user: "a", item: "0", value: 1), Rating(user: "a", item: "4", value: 2),
+                Rating(user: "b", item: "1", value: 3),
+            ],
             holdout: [Rating(user: "b", item: "2", value: 4)])
     }
 
@@ -48,9 +51,10 @@ enum SmallJob {
         let (users, items) = (factors(rows: 2), factors(rows: 5))
         defer { withExtendedLifetime((users, items)) {} }
         try FactorModel.write(
-            to: path, configuration: configuration, intercept: 2, kernelLevel: "portable", storeFingerprint: fingerprint,
-            converged: true, keptSweep: 1, userIDs: IDMap(strings: ["a", "b"]), itemIDs: IDMap(integers: [0, 1, 2, 3, 4]),
-            sweeps: sweeps, workers: [WorkerRecord(name: "gpu1 (host:1)", threads: 2, blocks: 6)], userRows: [users.floats],
+            to: path, configuration: configuration, intercept: 2, kernelLevel: "portable",
+            storeFingerprint: fingerprint, converged: true, keptSweep: 1, userIDs: IDMap(strings: ["a", "b"]),
+            itemIDs: IDMap(integers: [0, 1, 2, 3, 4]), sweeps: sweeps,
+            workers: [WorkerRecord(name: "gpu1 (host:1)", threads: 2, blocks: 6)], userRows: [users.floats],
             itemRows: [items.floats])
     }
 
@@ -74,10 +78,10 @@ enum SmallJob {
     /// - Returns: its checkpoints.
     private static func run(resuming checkpoint: Checkpoint?, _ envelope: Envelope) -> [Checkpoint] {
         let id = WorkerID([1])
+        let data = JobData(ratings: ratings, holdout: holdout, plan: checkpoint?.record.plan ?? plan)
         var coordinator = Coordinator(
-            configuration: configuration, settings: CoordinatorSettings(minWorkers: 1),
-            data: JobData(ratings: ratings, holdout: holdout, plan: checkpoint?.record.plan ?? plan), mean: 2, storePath: "",
-            storeFingerprint: fingerprint, envelope: envelope, resuming: checkpoint, now: .zero)
+            configuration: configuration, settings: CoordinatorSettings(minWorkers: 1), data: data, mean: 2,
+            storePath: "", storeFingerprint: fingerprint, envelope: envelope, resuming: checkpoint, now: .zero)
         var checkpoints: [Checkpoint] = []
         var pending: Deque<Coordinator.Action> = []
         func say(_ message: WorkerMessage, _ payload: Payload? = nil) {
@@ -92,7 +96,6 @@ enum SmallJob {
             case .send(_, .factors, _): say(.credit(1))
             case .send(_, .finish, _): say(.goodbye(reason: "done"))
             case .send(_, .solve(let halfStep, let block), _):
-                let data = JobData(ratings: ratings, holdout: holdout, plan: checkpoint?.record.plan ?? plan)
                 let counts = data.counts(halfStep.side, block)
                 // Now less and now more, so that all that can follow does.
                 let error = Double(halfStep.index * 5 % 7 + 1)

@@ -84,10 +84,10 @@ extension ModelDescription {
                 "rank \(rank) does not fit the configuration's rank \(configuration.rank)"
             } else if let defect = configuration.defect {
                 defect
-            } else if !(0...RatingStore.maximumRowCount).contains(users) || !(0...RatingStore.maximumRowCount).contains(items) {
+            } else if min(users, items) < 0 || max(users, items) > RatingStore.maximumRowCount {
                 "\(users) users and \(items) items are not 0 to \(RatingStore.maximumRowCount)"
             } else if !(1...configuration.sweeps).contains(sweeps) || !(1...sweeps).contains(keptSweep ?? sweeps) {
-                "\(sweeps) sweeps, of which \(keptSweep ?? sweeps) is kept, are not those of at most \(configuration.sweeps)"
+                "\(sweeps) sweeps, of which \(keptSweep ?? sweeps) is kept, are not 1 to \(configuration.sweeps)"
             } else if !intercept.isFinite {
                 "the intercept is not a finite number"
             } else {

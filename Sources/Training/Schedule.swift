@@ -74,8 +74,8 @@ public struct Schedule: Sendable, Hashable, Codable {
         return .solve(self.halfStep(.user, sweep: halfStep.sweep + 1))
     }
 
-    /// Whether it may be the schedule of a job of `configuration` that has just given out `halfStep`. One that was read from a
-    /// file need not be.
+    /// Whether it may be the schedule of a job of `configuration` that has just given out `halfStep`. One that was read
+    /// from a file need not be.
     public func hasGivenOut(_ halfStep: HalfStep, of configuration: JobConfiguration) -> Bool {
         let fresh = Schedule(configuration)
         return (sweeps, tolerance, rounding) == (fresh.sweeps, fresh.tolerance, fresh.rounding)

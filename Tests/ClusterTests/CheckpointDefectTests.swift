@@ -1,5 +1,5 @@
-// Why: who can write a checksum can write anything. A checkpoint that no coordinator has written is an error that names the
-// key, and no job goes on from it.
+// Why: who can write a checksum can write anything. A checkpoint that no coordinator has written is an error that names
+// the key, and no job goes on from it.
 
 import ArrayFiles
 import Cluster
@@ -89,7 +89,8 @@ import Training
     @Test(arguments: [
         ("\"bestSweep\" : ", "\"bestSweep\" : 9", "early_stopping"), ("\"count\" : ", "\"count\" : 9", "schedule"),
         ("\"epoch\" : 3", "\"epoch\" : 18446744073709551615", "there is no epoch"),
-        ("\"epoch\" : 3", "\"epoch\" : 1e30", "cannot be read"), ("\"penalty\" : ", "\"penalty\" : NaN, \"p\" : ", "cannot be read"),
+        ("\"epoch\" : 3", "\"epoch\" : 1e30", "cannot be read"),
+        ("\"penalty\" : ", "\"penalty\" : NaN, \"p\" : ", "cannot be read"),
     ])
     func aForgedCheckpointIsPassedOver(old: String, new: String, reason: String) throws {
         let temporary = try TemporaryFolder()
@@ -106,7 +107,9 @@ import Training
             for: Self.configuration, storeFingerprint: "fingerprint", rowCounts: BySide(user: 8, item: 6)
         ) { warnings.append($0) }
         #expect(found?.checkpoint.record == Self.checkpoints[index - 1].record)
-        #expect(warnings.count == 1 && warnings[0].contains(reason) && warnings[0].contains("checkpoint.json"), "\(warnings)")
+        #expect(
+            warnings.count == 1 && warnings[0].contains(reason) && warnings[0].contains("checkpoint.json"),
+            "\(warnings)")
     }
 
     @Test func theLastEpochThereIsIsNotFollowed() throws {

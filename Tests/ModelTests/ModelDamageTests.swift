@@ -117,8 +117,9 @@ import Testing
             ("the tolerance is 1.0", { $0.configuration.tolerance = 1 }),
             ("the patience is -5", { $0.configuration.patience = -5 }),
             ("the regularization of the biases is 1e+300", { $0.configuration.biasRegularization = 1e300 }),
-            ("16 sweeps", { $0.sweeps = 16 }), ("-2 sweeps", { $0.sweeps = -2 }), ("of which 3 is kept", { $0.keptSweep = 3 }),
-            ("of which 0 is kept", { $0.keptSweep = 0 }), ("users", { $0.users = .max }), ("items", { $0.items = -1 }),
+            ("16 sweeps", { $0.sweeps = 16 }), ("-2 sweeps", { $0.sweeps = -2 }),
+            ("of which 3 is kept", { $0.keptSweep = 3 }), ("of which 0 is kept", { $0.keptSweep = 0 }),
+            ("users", { $0.users = .max }), ("items", { $0.items = -1 }),
             ("has 2 sweeps, not 1", { $0.sweeps = 1 }),
         ]
         for (what, change) in changes {
@@ -127,7 +128,8 @@ import Testing
                 change(&description)
                 try reseal(description, in: path)
                 let failure = failure(opening: path, what)
-                #expect(failure?.kind == .badData && failure?.what.contains(what) == true, "\(what): \(failure?.what ?? "")")
+                #expect(failure?.kind == .badData)
+                #expect(failure?.what.contains(what) == true, "\(what): \(failure?.what ?? "")")
             }
         }
     }

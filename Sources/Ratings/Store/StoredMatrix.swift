@@ -63,7 +63,10 @@ struct StoredMatrix {
         case .int16 where ValueEncoding.denominators.contains(denominator):
             values = .int16(try fitting(files.values, count), denominator: denominator)
         case .float32 where denominator == 1: values = .float32(try fitting(files.values, count))
-        default: throw StoreCheck.damaged("unknown value encoding: \(description.valueEncoding.elementType) with denominator \(denominator)", RatingStore.marker, directory)
+        default:
+            let type = description.valueEncoding.elementType
+            throw StoreCheck.damaged(
+                "unknown value encoding: \(type) with denominator \(denominator)", RatingStore.marker, directory)
         }
         return CompressedRows(offsets: offsets, columns: columns, values: values, columnCount: columnCount)
     }
