@@ -70,7 +70,10 @@ let package = Package(
         // What reads bytes of others, for fuzzing (deploy/fuzz.sh) and for replaying what it found.
         .target(
             name: "FuzzTargets",
-            dependencies: ["ArrayFiles", "ZeroMQ", "Ratings", "Model", "Cluster", "ClusterRuntime", "Failures"]),
+            dependencies: [
+                "ArrayFiles", "ZeroMQ", "Ratings", "LeastSquares", "Training", "Model", "Cluster", "ClusterRuntime",
+                "Failures", .product(name: "DequeModule", package: "swift-collections"),
+            ]),
 
         // Tests.
         .target(
@@ -89,7 +92,7 @@ let package = Package(
         .testTarget(name: "TuningTests", dependencies: ["Tuning", "CommandSupport", "TestKit"]),
         .testTarget(name: "ModelTests", dependencies: ["Model", "Evaluation", "TestKit"]),
         .testTarget(name: "ClusterTests", dependencies: ["Cluster", "ClusterRuntime", "ZeroMQ", "TestKit"]),
-        .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "TestKit"]),
+        .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "TestKit"], exclude: ["Hostile"]),
         .testTarget(name: "CommandTests", dependencies: ["TestKit", "LeastSquares", "mf", "mf-coordinator", "mf-worker"]),
     ],
     swiftLanguageModes: [.v6]

@@ -4,7 +4,8 @@
 #     deploy/fuzz.sh TARGET [--seconds N]        ratings, array, json, message, block, key, or all
 #
 # Builds in .build-fuzz, keeps what it learns in .build-fuzz/corpus/TARGET, and ends with an error when it finds something.
-# The input is then in .build-fuzz/found: mend the reader and keep the input in Tests/FuzzTests/Found/TARGET.
+# The input is then in .build-fuzz/found: mend the reader and keep the input in Tests/FuzzTests/Hostile/TARGET, under a name
+# that says what is wrong with it. The tests replay what is there, and the fuzzer begins with it.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$repository"
@@ -41,10 +42,10 @@ fuzz() {
     mkdir -p "$corpus"
     # Swift's own report of a crash takes a minute with the sanitizer; the fuzzer's is enough.
     SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=detect_leaks=0 MF_FUZZ_TARGET=$target MF_FUZZ_SEEDS=$corpus \
-        .build-fuzz/fuzz "$corpus" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=4096 \
+        .build-fuzz/fuzz "$corpus" "Tests/FuzzTests/Hostile/$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=4096 \
         -artifact_prefix=".build-fuzz/found/$target-" -print_final_stats=1 >".build-fuzz/$target.log" 2>&1 || {
         grep -aE "ERROR|SUMMARY|Test unit written|Fatal error" ".build-fuzz/$target.log" || tail -20 ".build-fuzz/$target.log"
-        echo "$target: found something: mend it, and keep the input in Tests/FuzzTests/Found/$target" >&2
+        echo "$target: found something: mend it, and keep the input in Tests/FuzzTests/Hostile/$target" >&2
         return 1
     }
     awk -v target="$target" '/stat::number_of_executed_units/ { n = $2 } /stat::average_exec_per_sec/ { r = $2 }

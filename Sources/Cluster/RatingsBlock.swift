@@ -43,7 +43,9 @@ public struct RatingsBlock: Sendable {
         case 4: type = .float32
         default: return nil
         }
-        guard let denominator = Int(exactly: word >> 16), (1...1000).contains(denominator) else { return nil }
+        guard let denominator = Int(exactly: word >> 16), ValueEncoding.denominators.contains(denominator) else {
+            return nil
+        }
         return ValueEncoding(elementType: type, denominator: denominator)
     }
 

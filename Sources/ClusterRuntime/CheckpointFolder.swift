@@ -105,7 +105,7 @@ public final class CheckpointFolder: Sendable {
         let file = path + "/job.json"
         // Damaged or missing, it is made anew; checkpoints carry what they know of it.
         let last = [known, (try? SealedJSON.read(JobFile.self, at: file))?.envelope].compactMap(\.self)
-        let newest = last.max { $0.epoch < $1.epoch }
+        let newest = last.filter(\.canBeFollowed).max { $0.epoch < $1.epoch }
         let envelope = newest.map { Envelope(job: $0.job, epoch: $0.epoch + 1) } ?? Envelope(job: .random(in: 1 ... .max), epoch: 1)
         try replaceFile(at: file) { temporary throws(Failure) in
             try SealedJSON.write(JobFile(job: envelope.job, epoch: envelope.epoch), to: temporary)
@@ -137,6 +137,7 @@ public final class CheckpointFolder: Sendable {
             }
             try requireSameJob(description.record, configuration, storeFingerprint, rowCounts, folder)
             do throws(Failure) {
+                try description.check(configuration, generation: generation, folder)
                 let factors = try description.record.versions.map { role, version throws(Failure) in
                     try Self.load(role, version, description, folder)
                 }
@@ -303,6 +304,11 @@ private struct JobFile: SealedDocument {
     var envelope: Envelope { Envelope(job: job, epoch: epoch) }
 }
 
+extension Envelope {
+    /// Whether it is of a job, and there can be a next epoch.
+    fileprivate var canBeFollowed: Bool { job >= 1 && epoch >= 1 && epoch < .max }
+}
+
 /// What `checkpoint.json` holds.
 private struct CheckpointDescription: SealedDocument {
     static let format = "swift-mf checkpoint"
@@ -316,4 +322,12 @@ private struct CheckpointDescription: SealedDocument {
     var checksums: [String: String]
 
     var envelope: Envelope { Envelope(job: job, epoch: epoch) }
+
+    /// - Throws: a ``Failure`` of kind `badData` when no coordinator can have written it.
+    func check(_ configuration: JobConfiguration, generation: Int, _ folder: String) throws(Failure) {
+        let defect = record.defect(for: configuration)
+            ?? (envelope.canBeFollowed ? nil : "there is no epoch \(epoch) of a job \(job)")
+            ?? (record.next.index == generation ? nil : "it is the checkpoint before half-step \(record.next.index)")
+        if let defect { throw Failure(.badData, defect, at: folder + "/" + Self.file) }
+    }
 }

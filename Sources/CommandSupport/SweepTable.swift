@@ -1,4 +1,5 @@
-// Why: the sweeps of a job, and who worked on it, read the same while it runs, at its end, and years later from the model.
+// Why: the sweeps of a job, and who worked on it, read the same while it runs, at its end, and years later from the
+// model.
 
 import Foundation
 import Training

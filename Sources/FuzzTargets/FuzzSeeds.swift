@@ -9,14 +9,16 @@ import Training
 import ZeroMQ
 
 extension FuzzTarget {
-    /// Bytes that are accepted, or nearly.
-    public var seeds: [[UInt8]] {
+    /// Bytes that are accepted.
+    /// - Parameter scratch: a folder to write in.
+    public func seeds(scratch: String) throws -> [[UInt8]] {
         switch self {
         case .ratings:
             return [
                 "\u{0}1::2::3.5::978300760\n2::2::4::0\n", "\u{0}userId,movieId,rating\n\"1\",\"a,b\",3\n2,x,4.5\n",
                 "\u{0}u1\ti1\t5\nu2\ti1\t1\n", "\u{0}1:\n5,3,2005-01-01\n7,4,2005-01-02\n2:\n5,1,2005-01-01\n",
-                "\u{2}1,2,1e3\n-1,2,3\n", "\u{4}1:\n1\n2\n", "\u{0}\u{FEFF}1 2 3\r\n4 5 6",
+                "\u{2}1,2,1e3\n-1,2,3\n", "\u{4}1:\n1,3\n2,4\n", "\u{0}\u{FEFF}1 2 3\r\n4 5 6",
+                "\u{5}%%MatrixMarket matrix coordinate integer general\n2 2 2\n1 1 5\n2 2 3\n", "\u{6}0 7 3\n1 3\n",
             ].map { Array($0.utf8) }
         case .array:
             return [
@@ -26,10 +28,7 @@ extension FuzzTarget {
                 ArrayHeader(elementType: .uint8, shape: [5]).encoded + [1, 2, 3, 4, 5],
             ]
         case .json:
-            return [
-                "\",\n  \"format\" : \"swift-mf store\",\n  \"format_version\" : 1,\n  \"users\" : 3\n}\n",
-                "\",\n  \"format\" : \"swift-mf model\",\n  \"format_version\" : 1,\n  \"rank\" : 3, \"checksums\" : {}\n}\n",
-            ].map { Array($0.utf8) }
+            return try JSONFolder.allCases.map { [$0.rawValue] + (try $0.original(scratch: scratch)) }
         case .message: return Self.messages
         case .block:
             let rows = CompressedRows(

@@ -12,16 +12,21 @@ private let target: FuzzTarget = {
 }()
 
 /// In memory, and of this process alone.
-private let scratch = "/dev/shm/mf-fuzz-\(getpid())"
+private let scratch: String = {
+    let path = "/dev/shm/mf-fuzz-\(getpid())"
+    guard mkdir(path, 0o700) == 0 else { fatalError("cannot make \(path)") }
+    return path
+}()
 
 @_cdecl("LLVMFuzzerInitialize")
 public func fuzzerInitialize(_ count: UnsafeMutablePointer<Int32>, _ arguments: UnsafeMutableRawPointer) -> Int32 {
     if let folder = ProcessInfo.processInfo.environment["MF_FUZZ_SEEDS"] {
-        for (index, seed) in target.seeds.enumerated() {
+        guard let seeds = try? target.seeds(scratch: scratch) else { fatalError("cannot make seeds in \(scratch)") }
+        for (index, seed) in seeds.enumerated() {
             _ = FileManager.default.createFile(atPath: "\(folder)/seed-\(index)", contents: Data(seed))
         }
     }
-    atexit { unlink(scratch) }
+    atexit { try? FileManager.default.removeItem(atPath: scratch) }
     return 0
 }
 

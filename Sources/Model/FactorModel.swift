@@ -67,6 +67,11 @@ public final class FactorModel: Sendable {
         itemIDs = try description.openIDs(
             ModelFile.itemIDs, kind: description.itemIDs, count: description.items, in: path)
         let history = try SealedJSON.read(TrainingHistory.self, at: path + "/" + ModelFile.training)
+        guard history.sweeps.count == description.sweeps else {
+            throw description.damaged(
+                "has \(history.sweeps.count) sweeps, not \(description.sweeps) as \(ModelFile.description) says",
+                at: path + "/" + ModelFile.training)
+        }
         (sweeps, workers) = (history.sweeps, history.workers ?? [])
     }
 }
@@ -77,8 +82,12 @@ extension ModelDescription {
         let defect: String? =
             if rank < 1 || rank != configuration.rank {
                 "rank \(rank) does not fit the configuration's rank \(configuration.rank)"
-            } else if users < 0 || items < 0 {
-                "a count is negative"
+            } else if let defect = configuration.defect {
+                defect
+            } else if min(users, items) < 0 || max(users, items) > RatingStore.maximumRowCount {
+                "\(users) users and \(items) items are not 0 to \(RatingStore.maximumRowCount)"
+            } else if !(1...configuration.sweeps).contains(sweeps) || !(1...sweeps).contains(keptSweep ?? sweeps) {
+                "\(sweeps) sweeps, of which \(keptSweep ?? sweeps) is kept, are not 1 to \(configuration.sweeps)"
             } else if !intercept.isFinite {
                 "the intercept is not a finite number"
             } else {
@@ -132,7 +141,7 @@ extension ModelDescription {
         }
     }
 
-    private func damaged(_ what: String, at path: String) -> Failure {
+    fileprivate func damaged(_ what: String, at path: String) -> Failure {
         Failure(.badData, what, at: path, remedy: "the model is damaged: restore it from a copy, or train again")
     }
 }

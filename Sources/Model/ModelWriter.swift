@@ -47,7 +47,8 @@ extension FactorModel {
             let written = try ids.write(into: replacement, name: name)
             checksums[written.file] = Checksum.text(written.checksum)
         }
-        try SealedJSON.write(TrainingHistory(sweeps: sweeps, workers: workers), to: replacement.path(ModelFile.training))
+        try SealedJSON.write(
+            TrainingHistory(sweeps: sweeps, workers: workers), to: replacement.path(ModelFile.training))
         // The description is the marker: it comes last.
         try SealedJSON.write(
             ModelDescription(

@@ -11,6 +11,9 @@ public struct ValueEncoding: Sendable, Hashable, Codable {
     public var elementType: ElementType
     public var denominator: Int
 
+    /// What others may name as the denominator.
+    public static let denominators = 1...1000
+
     public init(elementType: ElementType, denominator: Int) {
         self.elementType = elementType
         self.denominator = denominator

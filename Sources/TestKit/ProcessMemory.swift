@@ -28,8 +28,10 @@ public struct ProcessMemory: Sendable, Hashable {
     /// The most that a process has had resident so far, mapped files included; 0 of one that has ended.
     public static func peak(of pid: Int32) -> Int {
         let status = (try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)) ?? ""
-        let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
-        return line.flatMap { $0.split(whereSeparator: \.isWhitespace).dropFirst().first }.flatMap { Int($0) }.map { $0 << 10 } ?? 0
+        let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") } ?? ""
+        let words = line.split(whereSeparator: \.isWhitespace)
+        guard words.count == 3, let kilobytes = Int(words[1]) else { return 0 }
+        return kilobytes << 10
     }
 
     /// A process and all that it has started, as far as they live.

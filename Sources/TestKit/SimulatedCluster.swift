@@ -364,6 +364,9 @@ public struct SimulatedCluster {
             do {
                 let record = try JSONDecoder().decode(Checkpoint.Record.self, from: JSONEncoder().encode(last.record))
                 checkpoint = Checkpoint(record: record, factors: last.factors)
+                if let defect = record.defect(for: scenario.configuration) {
+                    violation = "a checkpoint is refused: \(defect)"
+                }
             } catch {
                 violation = "a checkpoint cannot be written and read: \(error)"
             }

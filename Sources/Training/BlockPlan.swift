@@ -22,6 +22,11 @@ public struct BlockPlan: Sendable, Hashable, Codable {
     /// A block's factors fit one message of this size, unless one row alone is larger.
     public static let maximumFactorByteCount = 1 << 20
 
+    /// Rows of a block, of `width` numbers each.
+    public static func maximumRowCount(width: Int) -> Int {
+        max(1, maximumFactorByteCount / (width * MemoryLayout<Float>.size))
+    }
+
     /// Plans blocks for rows whose ratings lie between consecutive `offsets`.
     /// - Parameter minimumCost: the least cost of a block; tests that want many blocks of few ratings lower it.
     public init(
@@ -31,7 +36,7 @@ public struct BlockPlan: Sendable, Hashable, Codable {
         let (square, cube) = (Double(rank * rank), Double(rank * rank * rank))
         let ratings = rowCount == 0 ? 0 : Double(offsets[rowCount] - offsets[0])
         let share = max((ratings * square + Double(rowCount) * cube) / Double(Self.targetCount), minimumCost)
-        let maximumRows = max(1, Self.maximumFactorByteCount / (rank * MemoryLayout<Float>.size))
+        let maximumRows = Self.maximumRowCount(width: rank)
         var bounds = [0]
         var cost = 0.0
         for row in 0..<rowCount {

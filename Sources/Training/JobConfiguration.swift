@@ -130,6 +130,12 @@ extension JobConfiguration {
             "patience", "leave it out; --tolerance ends a job that no longer gets on")
     }
 
+    /// What ``validate()`` finds, for what was read from a file; nil when it finds nothing.
+    public var defect: String? {
+        do throws(Failure) { try validate() } catch { return error.what }
+        return nil
+    }
+
     /// Checks that the implicit loss can take ratings between `minimum` and `maximum`.
     /// - Throws: a ``Failure`` of kind `usage` when a confidence would be below that of unseen pairs, or not finite.
     public func validate(ratingsFrom minimum: Float, to maximum: Float) throws(Failure) {

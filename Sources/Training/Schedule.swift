@@ -74,6 +74,16 @@ public struct Schedule: Sendable, Hashable, Codable {
         return .solve(self.halfStep(.user, sweep: halfStep.sweep + 1))
     }
 
+    /// Whether it may be the schedule of a job of `configuration` that has just given out `halfStep`. One that was read
+    /// from a file need not be.
+    public func hasGivenOut(_ halfStep: HalfStep, of configuration: JobConfiguration) -> Bool {
+        let fresh = Schedule(configuration)
+        return (sweeps, tolerance, rounding) == (fresh.sweeps, fresh.tolerance, fresh.rounding)
+            && (fresh.extrapolates || !extrapolates) && count >= 1 && count - 1 == halfStep.index
+            && newestVersion == halfStep.solvedVersion && versions[halfStep.side] == halfStep.priorVersion
+            && versions[halfStep.side.other] == halfStep.fixedVersion && previous?.isFinite != false
+    }
+
     private mutating func halfStep(_ side: Side, sweep: Int) -> HalfStep {
         newestVersion += 1
         defer { count += 1 }

@@ -44,7 +44,10 @@ struct BenchTrain: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Where the workers connect: tcp://127.0.0.1:PORT (port * for a free one) or ipc://PATH, which is the default.",
+            """
+            Where the workers connect: tcp://127.0.0.1:PORT (port * for a free one) or ipc://PATH; by default a socket \
+            of the job's own.
+            """,
             valueName: "endpoint"))
     var listen: String?
 

@@ -1,5 +1,6 @@
-// Why: workers of this machine reach their coordinator by a socket in a folder that only this user can enter. A benchmark can
-// have them reach it as those of a cluster do, over tcp and with keys, which are made for the job and go with it.
+// Why: workers of this machine reach their coordinator by a socket in a folder that only this user can enter. A
+// benchmark can have them reach it as those of a cluster do, over tcp and with keys, which are made for the job and go
+// with it.
 
 import ClusterRuntime
 import Failures
@@ -48,7 +49,8 @@ struct LocalConnection: Sendable {
         }
         return Prepared(
             endpoint: endpoint,
-            keys: CoordinatorKeys(own: try KeyFiles.readSecret(coordinator.secretKey), workers: try AllowList(folder: list)),
+            keys: CoordinatorKeys(
+                own: try KeyFiles.readSecret(coordinator.secretKey), workers: try AllowList(folder: list)),
             workerArguments: arguments)
     }
 }

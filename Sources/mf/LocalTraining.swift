@@ -80,7 +80,7 @@ struct LocalTraining {
         /// To be told of every event.
         let note: @Sendable (JobEvent) -> Void
         /// To be told where it listens; then the workers are started.
-        let listening: @Sendable (_ endpoint: String) -> Void
+        let listening: WorkerProcesses.Announcement
     }
 
     /// Has `body` run a coordinator, and workers for it.

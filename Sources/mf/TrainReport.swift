@@ -88,7 +88,8 @@ struct TrainReport: Encodable {
     let converged: Bool
     let sweeps: [Sweep]
     let halfSteps: [HalfStepRow]
-    /// The median of the sweeps' half-steps together, without the first sweep, in which workers join; nil when there was no other.
+    /// The median of the sweeps, each all of its half-steps, without the first, in which workers join; nil when there
+    /// is no other.
     let sweepSeconds: Double?
     /// The coordinator, then the workers: a membership each.
     let processes: [Process]
@@ -190,7 +191,8 @@ struct TrainReport: Encodable {
     private func decimal(_ value: Double) -> String { String(format: "%.3f", value) }
 
     enum CodingKeys: String, CodingKey {
-        case ratings, users, items, rank, kernels, workers, threads, transport, curve, seconds, converged, sweeps, processes
+        case ratings, users, items, rank, kernels, workers, threads, transport, curve, seconds, converged, sweeps
+        case processes
         case sweepSeconds = "sweep_seconds"
         case halfSteps = "half_steps"
         case peakMemory = "peak_memory_bytes"

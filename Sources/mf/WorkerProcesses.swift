@@ -21,7 +21,8 @@ struct WorkerProcesses {
     private static let farewellSeconds = 1
 
     init(
-        threads: Int, kernels: KernelLevel?, memory: WorkerMemoryOptions, logLevel: Logger.Level, ownArguments: [[String]]
+        threads: Int, kernels: KernelLevel?, memory: WorkerMemoryOptions, logLevel: Logger.Level,
+        ownArguments: [[String]]
     ) throws(Failure) {
         self.ownArguments = ownArguments
         let folder = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
@@ -33,10 +34,15 @@ struct WorkerProcesses {
         }
         // Workers say from the level of notice on what the coordinator would not know.
         let level = max(logLevel, .notice)
-        arguments = [
-            "--threads", "\(threads)", "--coordinator-timeout", "\(Self.coordinatorTimeoutSeconds)", "--end-with-parent", "\(getpid())", "--log-level", level.rawValue,
-        ] + (kernels.map { ["--kernels", $0.rawValue] } ?? []) + memory.arguments
+        arguments =
+            [
+                "--threads", "\(threads)", "--coordinator-timeout", "\(Self.coordinatorTimeoutSeconds)",
+                "--end-with-parent", "\(getpid())", "--log-level", level.rawValue,
+            ] + (kernels.map { ["--kernels", $0.rawValue] } ?? []) + memory.arguments
     }
+
+    /// Tells where the coordinator listens.
+    typealias Announcement = @Sendable (_ endpoint: String) -> Void
 
     /// Runs the workers as long as `body` runs, from when it has told where the coordinator listens.
     ///
@@ -45,7 +51,7 @@ struct WorkerProcesses {
     /// - Parameter reason: why the last worker left, if that is known.
     func whileRunning<Result: Sendable>(
         stop: StopRequest, logger: Logger, reason: () -> String?,
-        _ body: @escaping @Sendable (_ listening: @escaping @Sendable (_ endpoint: String) -> Void) async throws -> Result
+        _ body: @escaping @Sendable (_ listening: @escaping Announcement) async throws -> Result
     ) async throws -> Result {
         return try await withThrowingTaskGroup(of: Event<Result>.self) { group in
             let (endpoints, announcement) = AsyncStream.makeStream(of: String.self)
@@ -109,7 +115,8 @@ struct WorkerProcesses {
         options.teardownSequence = [.send(signal: .terminate, allowedDurationToNextStep: .seconds(2))]
         do {
             let result = try await Subprocess.run(
-                .path(.init(executable)), arguments: Arguments(arguments + ownArguments), platformOptions: options, input: .none,
+                .path(.init(executable)), arguments: Arguments(arguments + ownArguments), platformOptions: options,
+                input: .none,
                 output: .currentStandardError, error: .currentStandardError)
             switch result.terminationStatus {
             case .exited(0): return nil

@@ -165,7 +165,7 @@ import ZeroMQ
         #expect(connection(6, nil, from: "10.0.0.1")?.contains("does not speak this protocol") == true)
         #expect(connection(6, nil, from: "10.0.0.1") == nil)
         #expect(reports.failedCount == 8)
-        // A key that is denied while somebody else is still at its handshake: the authenticator tells of it, and nobody else.
+        // A key that is denied while somebody else is still at its handshake: only the authenticator tells of it.
         _ = reports.take(.accepted(descriptor: 8), now: .zero) { _ in "10.0.0.8" }
         reports.noteDenial(at: "10.0.0.7")
         #expect(connection(9, .denied, from: "10.0.0.7") == nil)

@@ -53,7 +53,8 @@ import Testing
 
         let sweeps = try #require(report["sweeps"] as? [[String: Any]])
         let (ends, errors) = try (
-            sweeps.map { try #require($0["seconds"] as? Double) }, sweeps.map { try #require($0["validation_rmse"] as? Double) }
+            sweeps.map { try #require($0["seconds"] as? Double) },
+            sweeps.map { try #require($0["validation_rmse"] as? Double) }
         )
         #expect(sweeps.count == 30 && ends == ends.sorted() && ends[0] > 0)
         let best = try #require(errors.min())
@@ -64,43 +65,49 @@ import Testing
         #expect(folder.content.isEmpty, "\(folder.content) was left behind")
     }
 
-    /// Over tcp as over ipc, with keys as without: the same objectives, every worker under its key's name, and nothing left of
-    /// the keys.
-    @Test(arguments: [("tcp://127.0.0.1:*", true), ("tcp://127.0.0.1:*", false), (nil, true), (nil, false)] as [(String?, Bool)])
+    private static let short =
+        generate + ["--rank", "16", "--sweeps", "4", "--tolerance", "0", "--threads", "1", "--json"]
+
+    /// Over tcp as over ipc, with keys as without: the same objectives, every worker under its key's name, and nothing
+    /// left of the keys.
+    @Test(arguments: ["tcp://127.0.0.1:*", nil], [true, false])
     func workersConnectOverTCPAndWithKeys(listen: String?, curve: Bool) async throws {
         let folder = try TemporaryFolder()
         let output = try await Program.mf.run(
-            Self.generate + ["--rank", "16", "--sweeps", "4", "--tolerance", "0", "--workers", "2", "--threads", "1", "--json"]
-                + (listen.map { ["--listen", $0] } ?? []) + (curve ? ["--curve"] : []),
+            Self.short + ["--workers", "2"] + (listen.map { ["--listen", $0] } ?? [])
+                + (curve ? ["--curve"] : []),
             environment: ["TMPDIR": folder.path])
         #expect(output.status == 0, "\(output.standardError)")
         let report = try object(output)
         #expect(report["transport"] as? String == (listen == nil ? "ipc" : "tcp") && report["curve"] as? Bool == curve)
         let halfSteps = try #require(report["half_steps"] as? [[String: Any]])
         let totals = try (2...4).map { sweep in
-            try halfSteps.filter { $0["sweep"] as? Int == sweep }.reduce(0) { $0 + (try #require($1["seconds"] as? Double)) }
+            try halfSteps.filter { $0["sweep"] as? Int == sweep }
+                .reduce(0) { $0 + (try #require($1["seconds"] as? Double)) }
         }
         #expect(abs(try #require(report["sweep_seconds"] as? Double) - totals.sorted()[1]) < 1e-9)
         let objectives = try #require(report["sweeps"] as? [[String: Any]]).map { $0["objective"] as? Double }
         #expect(objectives == (try await Self.objectives.value))
-        let names = try #require(report["processes"] as? [[String: Any]]).dropFirst().compactMap { $0["name"] as? String }
+        let processes = try #require(report["processes"] as? [[String: Any]])
+        let names = processes.dropFirst().compactMap { $0["name"] as? String }
         #expect(!names.isEmpty && names.allSatisfy { $0.contains(/^worker worker[12] \(/) == curve }, "\(names)")
         #expect(folder.content.isEmpty, "\(folder.content) was left behind")
     }
 
     /// Of one worker, over ipc.
     private static let objectives = Task {
-        let output = try await Program.mf.run(
-            generate + ["--rank", "16", "--sweeps", "4", "--tolerance", "0", "--threads", "1", "--json"])
+        let output = try await Program.mf.run(short)
         let report = try JSONSerialization.jsonObject(with: Data(output.standardOutput.utf8)) as? [String: Any]
         return (report?["sweeps"] as? [[String: Any]] ?? []).map { $0["objective"] as? Double }
     }
 
     @Test func aTableSaysTheSame() async throws {
-        let output = try await Program.mf.run(Self.generate + ["--rank", "16", "--sweeps", "4", "--target-rmse", "0.01"])
+        let output = try await Program.mf.run(
+            Self.generate + ["--rank", "16", "--sweeps", "4", "--target-rmse", "0.01"])
         #expect(output.status == 0, "\(output.standardError)")
         for text in [
-            "2,000 users, 400 items, rank 16", "1 worker of ", "item, opening", "exchange", "peak memory MiB", "coordinator",
+            "2,000 users, 400 items, rank 16", "1 worker of ", "item, opening", "exchange", "peak memory MiB",
+            "coordinator",
             "best held-out RMSE ", "median sweep ", " over ipc\n", "held-out RMSE 0.01 was not reached",
         ] {
             #expect(output.standardOutput.contains(text), "\(text)\n\(output.standardOutput)")
@@ -110,10 +117,14 @@ import Testing
     @Test func whatCannotBeMeasuredIsRefused() async throws {
         let folder = try TemporaryFolder()
         let imported = try await Program.mf.run(
-            ["generate", "--users", "40", "--items", "30", "--ratings", "500", "--holdout", "0", "--output", folder("store")])
+            [
+                "generate", "--users", "40", "--items", "30", "--ratings", "500", "--holdout", "0", "--output",
+                folder("store"),
+            ])
         #expect(imported.status == 0)
         for (arguments, status, text) in [
-            ([], 64, "--ratings or --generate"), (["--ratings", "s", "--generate", "3x3x5"], 64, "--ratings or --generate"),
+            ([], 64, "--ratings or --generate"),
+            (["--ratings", "s", "--generate", "3x3x5"], 64, "--ratings or --generate"),
             (["--generate", "3x3"], 64, "USERSxITEMSxRATINGS"), (["--generate", "3x3x50"], 64, "50 ratings"),
             (["--ratings", folder("missing")], 66, "missing"),
             (["--ratings", folder("store"), "--target-rmse", "0.9"], 64, "held-out"),

@@ -1,5 +1,5 @@
-// Why: keys are there to be used, so with them all goes on as without: the same model, whoever comes and goes. And what is
-// secret must be nowhere but in its own file, whatever a job writes.
+// Why: keys are there to be used, so with them all goes on as without: the same model, whoever comes and goes. And what
+// is secret must be nowhere but in its own file, whatever a job writes.
 
 import Foundation
 import TestKit
@@ -7,11 +7,13 @@ import Testing
 
 @Suite(.serialized) struct KeyCommandTests {
     private static func argumentsAndEnvironment(of pid: Int32) -> Data {
-        ["cmdline", "environ"].reduce(Data()) { $0 + (FileManager.default.contents(atPath: "/proc/\(pid)/\($1)") ?? Data()) }
+        ["cmdline", "environ"].reduce(Data()) {
+            $0 + (FileManager.default.contents(atPath: "/proc/\(pid)/\($1)") ?? Data())
+        }
     }
 
-    /// A whole job, its coordinator ended and started again in its midst: with keys it gives the bytes that it gives without,
-    /// the model names its workers by their keys, and no secret is anywhere to be read.
+    /// A whole job, its coordinator ended and started again in its midst: with keys it gives the bytes that it gives
+    /// without, the model names its workers by their keys, and no secret is anywhere to be read.
     @Test func keysChangeNothingAndShowNowhere() async throws {
         let fixture = try await KeyFixture.made
         let list = try fixture.list("list-same", of: ["gpu1", "gpu2"])
@@ -24,7 +26,8 @@ import Testing
             let workers = [
                 try await fixture.worker(endpoint, key: "gpu1", ["--log-level", "trace"]),
                 try await fixture.worker(
-                    endpoint, key: "gpu2", ["--log-level", "trace", "--no-map-store", "--cache", fixture.folder("cache")]),
+                    endpoint, key: "gpu2",
+                    ["--log-level", "trace", "--no-map-store", "--cache", fixture.folder("cache")]),
             ]
             if !isResumed {
                 #expect(await coordinator.says("sweep 2: "))
@@ -56,7 +59,8 @@ import Testing
         }
 
         let history = try #require(
-            JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: fixture.folder("same/training.json"))))
+            JSONSerialization.jsonObject(
+                with: Data(contentsOf: URL(fileURLWithPath: fixture.folder("same/training.json"))))
                 as? [String: Any])
         let workers = try #require(history["workers"] as? [[String: Any]])
         let names = workers.compactMap { $0["name"] as? String }
@@ -67,7 +71,9 @@ import Testing
 
     /// The content of all files in a folder and the folders in it.
     private static func files(in folder: String) throws -> [Data] {
-        try FileManager.default.subpathsOfDirectory(atPath: folder).compactMap { FileManager.default.contents(atPath: "\(folder)/\($0)") }
+        try FileManager.default.subpathsOfDirectory(atPath: folder).compactMap {
+            FileManager.default.contents(atPath: "\(folder)/\($0)")
+        }
     }
 
     /// The 32 bytes that 40 characters of Z85 stand for (ZeroMQ RFC 32), five characters for four bytes.
@@ -113,7 +119,9 @@ import Testing
     @Test func halfOfTheKeysIsAMistake() async throws {
         let fixture = try await KeyFixture.made
         let key = fixture.folder("gpu1.key_secret")
-        let common = ["--ratings", fixture.folder("store"), "--model", fixture.folder("none"), "--listen", "tcp://127.0.0.1:*"]
+        let common = [
+            "--ratings", fixture.folder("store"), "--model", fixture.folder("none"), "--listen", "tcp://127.0.0.1:*",
+        ]
         for (program, arguments) in [
             (Program.coordinator, common + ["--key", key]), (.coordinator, common + ["--allow", fixture.folder.path]),
             (.coordinator, common + ["--key", key, "--allow", fixture.folder.path, "--insecure"]),

@@ -14,7 +14,8 @@ final class KeyFixture: Sendable {
 
     private static func job(sweeps: Int) -> [String] {
         [
-            "--rank", "64", "--solver", "exact", "--regularization", "0.05", "--sweeps", "\(sweeps)", "--tolerance", "0",
+            "--rank", "64", "--solver", "exact", "--regularization", "0.05", "--sweeps", "\(sweeps)", "--tolerance",
+            "0",
         ]
     }
 
@@ -70,18 +71,23 @@ final class KeyFixture: Sendable {
     /// Starts a worker with a key and that of its coordinator, or without any.
     /// - Parameter timeout: seconds after which it gives up.
     func worker(
-        _ endpoint: String, key: String?, coordinator: String = "coordinator", timeout: Int = 300, _ options: [String] = []
+        _ endpoint: String, key: String?, coordinator: String = "coordinator", timeout: Int = 300,
+        _ options: [String] = []
     ) async throws -> RunningProgram {
         try await Program.worker.start(
             ["--coordinator", endpoint, "--threads", "1", "--coordinator-timeout", "\(timeout)"] + options
-                + (key.map { ["--key", folder("\($0).key_secret"), "--coordinator-key", folder("\(coordinator).key")] } ?? []))
+                + (key.map { ["--key", folder("\($0).key_secret"), "--coordinator-key", folder("\(coordinator).key")] }
+                    ?? []))
     }
 
     /// The characters of a secret key.
     func secret(_ name: String) throws -> String {
-        try String(contentsOfFile: folder("\(name).key_secret"), encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
+        try String(contentsOfFile: folder("\(name).key_secret"), encoding: .utf8).trimmingCharacters(
+            in: .whitespacesAndNewlines)
     }
 
     /// The first characters of a public key, by which it is called when it is denied.
-    func beginning(_ name: String) throws -> String { String(try String(contentsOfFile: folder("\(name).key"), encoding: .utf8).prefix(6)) }
+    func beginning(_ name: String) throws -> String {
+        String(try String(contentsOfFile: folder("\(name).key"), encoding: .utf8).prefix(6))
+    }
 }

@@ -1,5 +1,5 @@
-// Why: strangers who speak no protocol of ours do not use our sockets, so these tests speak to the port byte by byte. Each
-// comes from an address of its own, so that the log tells them apart.
+// Why: strangers who speak no protocol of ours do not use our sockets, so these tests speak to the port byte by byte.
+// Each comes from an address of its own, so that the log tells them apart.
 
 import Foundation
 import TestKit
@@ -25,7 +25,8 @@ struct RawKnock: Sendable {
         RawKnock(address: "127.0.0.14", reason: isNoPeer, bytes: random),
         // A command of a gigabyte before the handshake.
         RawKnock(
-            address: "127.0.0.15", reason: isNoPeer, bytes: greeting("CURVE") + [6, 0, 0, 0, 0, 0x40, 0, 0, 0], zeros: 1 << 30),
+            address: "127.0.0.15", reason: isNoPeer, bytes: greeting("CURVE") + [6, 0, 0, 0, 0, 0x40, 0, 0, 0],
+            zeros: 1 << 30),
         // Nothing, until the time for a handshake is over.
         RawKnock(address: "127.0.0.16", reason: "it ended before it had proved who it is", bytes: []),
     ]

@@ -6,8 +6,8 @@ import TestKit
 import Testing
 
 @Suite(.serialized) struct StrangerTests {
-    /// All who knock at the door of a running job are turned away, each with one line that says why, and the job goes on as if
-    /// nobody had been there.
+    /// All who knock at the door of a running job are turned away, each with one line that says why, and the job goes
+    /// on as if nobody had been there.
     @Test func strangersAreDeniedAndDisturbNothing() async throws {
         let fixture = try await KeyFixture.made
         let list = try fixture.list("list-strangers", of: ["gpu1", "gpu2"])
@@ -25,7 +25,8 @@ import Testing
         try await withThrowingTaskGroup { group in
             for knock in knocks { group.addTask { try await knock.come(to: port) } }
             for (key, server, reason) in [
-                ("stranger", "coordinator", "denies this worker's key"), ("gpu1", "other", "check that --coordinator-key"),
+                ("stranger", "coordinator", "denies this worker's key"),
+                ("gpu1", "other", "check that --coordinator-key"),
                 (nil, "coordinator", "--key and --coordinator-key"),
             ] as [(String?, String, String)] {
                 group.addTask { try await deny(fixture, endpoint, key: key, coordinator: server, saying: reason) }
@@ -51,19 +52,25 @@ import Testing
             "the key that begins with \(try fixture.beginning("gpu2")) from 127.0.0.1: it is not in \(list)",
         ]
         reasons += knocks.map { "a connection from \($0.address): \($0.reason)" }
-        for reason in reasons { #expect(denials.count { $0.contains("denied \(reason)") } == 1, "\(reason): \(denials)") }
+        for reason in reasons {
+            #expect(denials.count { $0.contains("denied \(reason)") } == 1, "\(reason): \(denials)")
+        }
         // These hang up themselves, at once: it is told again when it is known where they are.
         let others = ["it was given another coordinator's key", "it has no key"]
-        for reason in others { #expect((1...2).contains(denials.count { $0.contains(reason) }), "\(reason): \(denials)") }
+        for reason in others {
+            #expect((1...2).contains(denials.count { $0.contains(reason) }), "\(reason): \(denials)")
+        }
         // And the first of whom there was not even known what it lacks.
         #expect(denials.count <= reasons.count + 2 * others.count + 1, "\(denials)")
         let departures = output.standardError.split(separator: "\n").filter { $0.contains(" left: ") }
-        #expect(departures.count == 1 && departures[0].contains(/worker gpu2 \(.*its key is not on the coordinator's list/))
+        #expect(
+            departures.count == 1 && departures[0].contains(/worker gpu2 \(.*its key is not on the coordinator's list/))
     }
 
     /// A worker that is not let in gives up, and says why.
     private func deny(
-        _ fixture: KeyFixture, _ endpoint: String, key: String?, coordinator: String = "coordinator", saying reason: String
+        _ fixture: KeyFixture, _ endpoint: String, key: String?, coordinator: String = "coordinator",
+        saying reason: String
     ) async throws {
         let output = try await fixture.worker(endpoint, key: key, coordinator: coordinator, timeout: 2).ending
         #expect(output.status == 69)

@@ -104,6 +104,36 @@ import Testing
         }
     }
 
+    /// Whatever the checksum says, options out of their range are refused by name.
+    @Test func optionsOutOfTheirRangeAreRefusedByName() throws {
+        let changes: [(String, (inout ModelDescription) -> Void)] = [
+            ("the rank is 4097", { ($0.rank, $0.configuration.rank) = (4097, 4097) }),
+            ("the rank is", { ($0.rank, $0.configuration.rank) = (.max, .max) }),
+            ("rank 0", { ($0.rank, $0.configuration.rank) = (0, 0) }),
+            ("the regularization is -1.0", { $0.configuration.regularization = -1 }),
+            ("the number of sweeps is 0", { $0.configuration.sweeps = 0 }),
+            ("the number of sweeps is 9223372036854775807", { $0.configuration.sweeps = .max }),
+            ("the number of steps is 9223372036854775807", { $0.configuration.conjugateGradientSteps = .max }),
+            ("the tolerance is 1.0", { $0.configuration.tolerance = 1 }),
+            ("the patience is -5", { $0.configuration.patience = -5 }),
+            ("the regularization of the biases is 1e+300", { $0.configuration.biasRegularization = 1e300 }),
+            ("16 sweeps", { $0.sweeps = 16 }), ("-2 sweeps", { $0.sweeps = -2 }),
+            ("of which 3 is kept", { $0.keptSweep = 3 }), ("of which 0 is kept", { $0.keptSweep = 0 }),
+            ("users", { $0.users = .max }), ("items", { $0.items = -1 }),
+            ("has 2 sweeps, not 1", { $0.sweeps = 1 }),
+        ]
+        for (what, change) in changes {
+            try withModelDirectory { path in
+                var description = try FactorModel.open(path).description
+                change(&description)
+                try reseal(description, in: path)
+                let failure = failure(opening: path, what)
+                #expect(failure?.kind == .badData)
+                #expect(failure?.what.contains(what) == true, "\(what): \(failure?.what ?? "")")
+            }
+        }
+    }
+
     private func reseal(_ description: ModelDescription, in path: String) throws {
         try FileManager.default.removeItem(atPath: path + "/model.json")
         try SealedJSON.write(description, to: path + "/model.json")

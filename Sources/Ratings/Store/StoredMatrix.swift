@@ -58,10 +58,15 @@ struct StoredMatrix {
         let denominator = description.valueEncoding.denominator
         let values: RatingValues
         switch description.valueEncoding.elementType {
-        case .uint8 where denominator > 0: values = .uint8(try fitting(files.values, count), denominator: denominator)
-        case .int16 where denominator > 0: values = .int16(try fitting(files.values, count), denominator: denominator)
+        case .uint8 where ValueEncoding.denominators.contains(denominator):
+            values = .uint8(try fitting(files.values, count), denominator: denominator)
+        case .int16 where ValueEncoding.denominators.contains(denominator):
+            values = .int16(try fitting(files.values, count), denominator: denominator)
         case .float32 where denominator == 1: values = .float32(try fitting(files.values, count))
-        default: throw StoreCheck.damaged("unknown value encoding", RatingStore.marker, directory)
+        default:
+            let type = description.valueEncoding.elementType
+            throw StoreCheck.damaged(
+                "unknown value encoding: \(type) with denominator \(denominator)", RatingStore.marker, directory)
         }
         return CompressedRows(offsets: offsets, columns: columns, values: values, columnCount: columnCount)
     }
