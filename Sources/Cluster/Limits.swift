@@ -5,7 +5,7 @@ import Training
 /// The bounds on what a message may hold.
 public enum Limits {
     /// The version of the protocol; peers with another one are refused.
-    public static let protocolVersion: UInt16 = 4
+    public static let protocolVersion: UInt16 = 5
     /// A header with the longest lists of blocks in it, of both sides, and room to spare.
     public static let headerByteCount = 8 << 20
     /// The largest payload: a chunk of ratings, or a block of factors (one row at the highest rank fits many times).
@@ -30,6 +30,9 @@ public enum Limits {
     public static let kernelLevelCount = 16
     public static let kernelLevelByteCount = 32
     public static let workerCount = 4096
+    /// Users by whose rankings the sweeps are judged, and items of each of their lists.
+    public static let rankedUserCount = RankingSample.maximumUserCount
+    public static let rankedItemCount = RankingSample.listLength
     /// How long a block may have taken.
     public static let seconds = 1e9
     public static let threadCount = 4096

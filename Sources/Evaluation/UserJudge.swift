@@ -1,52 +1,30 @@
-// Why: what one user's list says, in the formulas of docs/evaluation.md:
+// Why: one user's list is made from the scores of all items and judged, by the metrics that are asked for. AUC goes by the
+// scores themselves, whatever the length of the list:
 //
-//     hit_p = 1 where the item at place p is relevant, R = relevant items, at cutoff k
-//
-//     precision  sum hit_p / k                          recall  sum hit_p / R
-//     NDCG       sum hit_p / log2(p + 1)  over  sum_{p <= min(k, R)} 1 / log2(p + 1)
-//     MAP        sum hit_p precision@p / min(k, R)      MRR     1 / p of the first hit
 //     AUC        pairs of a relevant and another item in the right order, a tie as a half, over all pairs
-//
-// The list goes by falling score, and by row where scores are equal: more ratings first, the order of `mf recommend`.
 
-import Foundation
-import Model
+import Ranking
 
-/// The list of one user, judged.
-struct UserRanking {
-    /// Whether the item at each place is relevant, best first.
-    let hits: [Bool]
-    /// R, which counts items that the model does not know and cannot show.
-    let relevantCount: Int
+/// What is found of one user.
+struct JudgedUser {
+    let ranking: UserRanking
     /// Of all pairs of a relevant and another item; nil where there are none, or where nobody asks.
     let auc: Double?
+    /// The rows of the list, best first.
+    let list: [Int]
 
     /// nil for ``Metric/Kind/coverage``, which no user has alone, and for errors.
     func value(of metric: Metric) -> Double? {
         guard let cutoff = metric.cutoff else { return metric.kind == .auc ? auc : nil }
-        let hits = hits.prefix(cutoff)
-        let count = Double(hits.count(where: \.self))
         switch metric.kind {
-        case .precision: return count / Double(cutoff)
-        case .recall: return count / Double(relevantCount)
-        case .ndcg:
-            let gain = hits.enumerated().reduce(0.0) { $1.element ? $0 + Self.discount($1.offset) : $0 }
-            return gain / (0..<min(cutoff, relevantCount)).reduce(0.0) { $0 + Self.discount($1) }
-        case .map:
-            var found = 0.0
-            let sum = hits.enumerated().reduce(0.0) { sum, place in
-                guard place.element else { return sum }
-                found += 1
-                return sum + found / Double(place.offset + 1)
-            }
-            return sum / Double(min(cutoff, relevantCount))
-        case .mrr: return hits.firstIndex(of: true).map { 1 / Double($0 + 1) } ?? 0
+        case .precision: return ranking.precision(at: cutoff)
+        case .recall: return ranking.recall(at: cutoff)
+        case .ndcg: return ranking.normalizedDiscountedGain(at: cutoff)
+        case .map: return ranking.averagePrecision(at: cutoff)
+        case .mrr: return ranking.reciprocalRank(at: cutoff)
         case .rmse, .mae, .auc, .coverage: return nil
         }
     }
-
-    /// What a hit at place `index`, from 0, is worth.
-    private static func discount(_ index: Int) -> Double { 1 / log2(Double(index + 2)) }
 }
 
 /// One thread's memory for judging users.
@@ -67,23 +45,17 @@ struct UserJudge {
     ///   - scores: one an item; minus infinity where the user has seen it.
     ///   - relevant: rows of relevant items, none of them seen.
     ///   - unknownCount: relevant items that the model does not know.
-    /// - Returns: also the rows of the list, best first.
     mutating func judge(
         _ scores: UnsafeBufferPointer<Float>, relevant: [Int], unknownCount: Int
-    ) -> (ranking: UserRanking, list: [Int]) {
+    ) -> JudgedUser {
         for item in relevant { isRelevant[item] = true }
         defer { for item in relevant { isRelevant[item] = false } }
         var best = BestItems(capacity: listLength)
-        var threshold = best.threshold ?? -.infinity
-        for item in scores.indices where Double(scores[item]) > threshold {
-            best.offer(ScoredItem(item: item, score: Double(scores[item])))
-            threshold = best.threshold ?? -.infinity
-        }
+        best.offer(scores)
         let list = best.sorted().map(\.item)
-        let ranking = UserRanking(
-            hits: list.map { isRelevant[$0] }, relevantCount: relevant.count + unknownCount,
-            auc: needsAUC ? auc(scores, relevant, unknownCount) : nil)
-        return (ranking, list)
+        return JudgedUser(
+            ranking: UserRanking(hits: list.map { isRelevant[$0] }, relevantCount: relevant.count + unknownCount),
+            auc: needsAUC ? auc(scores, relevant, unknownCount) : nil, list: list)
     }
 
     private func auc(_ scores: UnsafeBufferPointer<Float>, _ relevant: [Int], _ unknownCount: Int) -> Double? {
