@@ -74,15 +74,3 @@ struct UserJudge {
         return Double(halves) / 2 / (Double(others) * Double(relevant.count + unknownCount))
     }
 }
-
-extension [Float] {
-    /// The first place whose element satisfies `condition`, which all after it do too; by bisection.
-    fileprivate func firstPlace(_ condition: (Float) -> Bool) -> Int {
-        var (low, high) = (0, count)
-        while low < high {
-            let middle = (low + high) / 2
-            if condition(self[middle]) { high = middle } else { low = middle + 1 }
-        }
-        return low
-    }
-}

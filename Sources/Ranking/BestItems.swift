@@ -43,12 +43,13 @@ package struct BestItems: Sendable {
         }
     }
 
-    /// Offers the items from row `first` on by their scores, but for those whose score is minus infinity or not a number.
-    package mutating func offer(_ scores: UnsafeBufferPointer<Float>, from first: Int = 0) {
+    /// Offers items by their scores, but for those whose score is minus infinity or not a number.
+    /// - Parameter item: the row of the item that has the score at an index.
+    package mutating func offer(_ scores: UnsafeBufferPointer<Float>, item: (Int) -> Int = { $0 }) {
         let least = -Double.greatestFiniteMagnitude
         var threshold = threshold ?? least
         for index in scores.indices where Double(scores[index]) >= threshold {
-            offer(ScoredItem(item: first + index, score: Double(scores[index])))
+            offer(ScoredItem(item: item(index), score: Double(scores[index])))
             threshold = self.threshold ?? least
         }
     }
