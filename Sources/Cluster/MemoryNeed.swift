@@ -5,7 +5,7 @@
 //                  precision half as much again of the larger side
 //     workspaces   a thread: a d x d matrix, a panel of 64 rows, what the longest row needs; eight parts of a long
 //                  row; a preconditioner and what it is made of; with the implicit loss the fixed side's Gram matrix,
-//                  and for rankings an item block's factors and its scores
+//                  and for rankings an item block and what the sampled users have seen
 //     traffic      payloads under way, as many as there are credits, and results on their way out
 //     process      the program itself
 //

@@ -1,5 +1,5 @@
-// Why: one user's list is made from the scores of all items and judged, by the metrics that are asked for. AUC goes by the
-// scores themselves, whatever the length of the list:
+// Why: one user's list is made from the scores of all items and judged, by the metrics that are asked for. AUC goes by
+// the scores themselves, whatever the length of the list:
 //
 //     AUC        pairs of a relevant and another item in the right order, a tie as a half, over all pairs
 

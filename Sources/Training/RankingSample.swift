@@ -9,8 +9,8 @@ import Ratings
 
 /// The users by whose rankings the sweeps of a job are judged, and the items that these are to find.
 public struct RankingSample: Sendable {
-    /// The most users. With so many the standard error of a recall near 0.2 is below 0.01, and differences between sweeps
-    /// are smaller still, for the users are the same.
+    /// The most users. With so many the standard error of a mean of numbers between 0 and 1 is 0.016 at most, and that of
+    /// a difference between sweeps is smaller, for the users are the same.
     public static let maximumUserCount = 1000
     /// How many items a ranking has at most: the cutoff of both metrics.
     public static let listLength = 20
@@ -80,7 +80,8 @@ public struct RankedList: Sendable, Hashable {
     /// Whether there are items, few enough, in order and none twice, with scores that are numbers.
     public var isSound: Bool {
         (1...RankingSample.listLength).contains(items.count) && Set(items.map(\.item)).count == items.count
-            && items.allSatisfy { $0.score > -.infinity } && zip(items, items.dropFirst()).allSatisfy { $0.precedes($1) }
+            && items.allSatisfy { $0.score > -.infinity }
+            && zip(items, items.dropFirst()).allSatisfy { $0.precedes($1) }
     }
 }
 

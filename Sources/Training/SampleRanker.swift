@@ -1,12 +1,12 @@
-// Why: who has just solved a block of items can rank them for the sampled users, whose factors are there: users x items x d
-// multiplications. Most of that would be for nothing, because an item that comes after twenty others which were ranked in
-// the same half-step is not among the twenty best of all, whoever may hold the others. So such items are left out of what
-// is sent. And where the lengths of the factors tell beforehand,
+// Why: who has just solved a block of items can rank them for the sampled users, whose factors are there: users x items
+// x d multiplications. Most of that would be for nothing, because an item that comes after twenty others which were
+// ranked in the same half-step is not among the twenty best of all, whoever may hold the others. So such items are left
+// out of what is sent. And where the lengths of the factors tell beforehand,
 //
 //     u . v  <=  |u| |v|  <  the score of the twentieth best so far,
 //
-// the product is not computed: a block's items are put in the order of their lengths, and a user meets the first of them
-// (LEMP, Teflioudi et al. 2015).
+// the product is not computed: a block's items are put in the order of their lengths, and a user meets the first of
+// them (LEMP, Teflioudi et al. 2015).
 //
 // Threads share the users. Each user's list depends on the factors and on which blocks were ranked before, never on the
 // threads; and whatever was left out, the best of all blocks together are the same.
@@ -26,7 +26,7 @@ public final class SampleRanker {
     private let threads: Int
     /// The items of the block in hand.
     private let items: FactorMatrix
-    /// What the sampled users have seen of the blocks that were ranked here before, by place; at most ``mostSeen`` of it.
+    /// What the sampled users have seen of the blocks that were ranked here before, by place; ``mostSeen`` at most.
     private var seen: [Int: [SeenItem]] = [:]
     private var seenCount = 0
     private var lists: [RankedList?]
@@ -66,7 +66,7 @@ public final class SampleRanker {
     ///   - factors: theirs, `rows.count` x the rank, without padding.
     ///   - ratings: a row for each of them.
     ///   - users: the factors of all users.
-    /// - Returns: a list for each sampled user who may have some of them among the best of all, in the order of the sample.
+    /// - Returns: a list for each sampled user who may have some of them among the best of all, in the sample's order.
     public func rank(
         block: Int, rows: Range<Int>, of halfStep: HalfStep, factors: UnsafeBufferPointer<Float>,
         ratings: CompressedRows, users: FactorMatrix
@@ -77,7 +77,7 @@ public final class SampleRanker {
         if self.halfStep != halfStep || !blocks.insert(block).inserted {
             (self.halfStep, blocks) = (halfStep, [block])
             rankings = SampleRankings(userCount: sample.count)
-            lengths = sample.map { UnsafeBufferPointer(start: users.row($0), count: users.rank).length }
+            lengths = sample.map { user in UnsafeBufferPointer(start: users.row(user), count: users.rank).length }
         }
         let block = arrange(factors, rows, seen: seenItems(of: block, ratings))
         let (sample, lengths, items, threads) = (sample, lengths, items, threads)
@@ -93,6 +93,7 @@ public final class SampleRanker {
                             let least = best[place].threshold ?? -.infinity
                             // Also of lengths that are not numbers none is too short.
                             let count = block.lengths.firstPlace { lengths[place] * $0 < least }
+                            if count == 0 { continue }
                             let user = sample[place]
                             products.write(of: users, rows: user..<user + 1, itemCount: count, to: scores.baseAddress!)
                             while nextSeen < block.seen.count, block.seen[nextSeen].place <= place {
@@ -126,7 +127,9 @@ public final class SampleRanker {
     /// Puts the items of a block into ``items``.
     private func arrange(_ factors: UnsafeBufferPointer<Float>, _ rows: Range<Int>, seen: [SeenItem]) -> Arrangement {
         let rank = items.rank
-        let lengths = (0..<rows.count).map { UnsafeBufferPointer(rebasing: factors[$0 * rank..<($0 + 1) * rank]).length }
+        let lengths = (0..<rows.count).map { row in
+            UnsafeBufferPointer(rebasing: factors[row * rank..<(row + 1) * rank]).length
+        }
         let order = lengths.indices.sorted { (lengths[$1], $0) < (lengths[$0], $1) }
         var positions = order
         for (position, row) in order.enumerated() {
@@ -167,7 +170,7 @@ private struct SeenItem {
 extension SampleRanker {
     /// Bytes that a ranker takes, its lists aside, for blocks of at most `largestBlock` items.
     public static func byteCount(userCount: Int, largestBlock: Int, stride: Int, threads: Int) -> Int {
-        let arrangement = largestBlock * (4 * MemoryLayout<Int>.size)
+        let arrangement = largestBlock * 4 * MemoryLayout<Int>.size
         return (largestBlock * (stride + threads)) * MemoryLayout<Float>.size + arrangement + userCount / 8
             + mostSeen * MemoryLayout<SeenItem>.size
     }

@@ -11,8 +11,8 @@ public struct SweepRecord: Sendable, Hashable, Codable {
     public var trainRMSE: Double?
     /// RMSE of the held-out ratings; nil without a holdout, and when the loss is implicit.
     public var validationRMSE: Double?
-    /// With the implicit loss, how the held-out items of a ``RankingSample`` are ranked; nil without a holdout, and when
-    /// the loss is explicit.
+    /// With the implicit loss, how the held-out items of a ``RankingSample`` are ranked; nil without a holdout, and
+    /// when the loss is explicit.
     public var validationRecall: Double?
     public var validationNDCG: Double?
     /// Wall-clock seconds of each side's half-steps: in the first sweep with the opening one, and where an extrapolation
@@ -43,7 +43,7 @@ public struct SweepRecord: Sendable, Hashable, Codable {
         self.workers = workers
     }
 
-    /// What early stopping goes by, less for a better model: the held-out RMSE or, with the implicit loss, minus the NDCG.
+    /// What early stopping goes by, less for a better model: the held-out RMSE, or minus the NDCG.
     public var validationError: Double? { validationRMSE ?? validationNDCG.map { -$0 } }
 
     enum CodingKeys: String, CodingKey {

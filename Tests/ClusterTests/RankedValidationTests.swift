@@ -1,6 +1,6 @@
-// Why: with the implicit loss a sweep is judged by rankings that the workers make between them, and early stopping goes by
-// that: the figures, and so the model, must be the same whoever takes part and whoever is lost, and no worker may spoil
-// them by lists that cannot be.
+// Why: with the implicit loss a sweep is judged by rankings that the workers make between them, and early stopping goes
+// by that: the figures, and so the model, must be the same whoever takes part and whoever is lost, and no worker may
+// spoil them by lists that cannot be.
 
 import ArrayFiles
 import Cluster
@@ -13,10 +13,10 @@ import Testing
 import Training
 
 @Suite struct RankedValidationTests {
-    private static func configuration(sweeps: Int = 4, patience: Int? = nil, extrapolate: Bool = false) -> JobConfiguration {
+    private static func configuration(sweeps: Int = 4, extrapolate: Bool = false) -> JobConfiguration {
         JobConfiguration(
             rank: 12, regularization: 0.02, regularizationScaling: .count, implicit: ImplicitLoss(), center: false,
-            sweeps: sweeps, tolerance: 0, patience: patience, extrapolate: extrapolate, seed: 5)
+            sweeps: sweeps, tolerance: 0, extrapolate: extrapolate, seed: 5)
     }
 
     private static let data: JobData = {
@@ -61,7 +61,8 @@ import Training
     func figuresSurviveFaults(seed: UInt64) throws {
         let scenario = SimulatedCluster.Scenario.random(
             configuration: Self.configuration(sweeps: 3, extrapolate: seed % 2 == 0), data: Self.data, seed: seed)
-        let calm = SimulatedCluster.Scenario(configuration: scenario.configuration, data: Self.data, seed: 1, workers: 1)
+        let calm = SimulatedCluster.Scenario(
+            configuration: scenario.configuration, data: Self.data, seed: 1, workers: 1)
         let (result, expected) = (try SimulatedCluster.run(scenario), try SimulatedCluster.run(calm))
         #expect(try Self.figures(result.outcome) == Self.figures(expected.outcome), "seed \(seed)")
     }
@@ -199,7 +200,8 @@ import Training
     @Test func listsThatAreNoneAreNotRead() {
         func isRead(_ lists: [RankedList]) -> Bool {
             let halfStep = HalfStep(
-                index: 2, side: .item, sweep: 1, fixedVersion: 2, priorVersion: 1, solvedVersion: 3, isExtrapolated: false)
+                index: 2, side: .item, sweep: 1, fixedVersion: 2, priorVersion: 1, solvedVersion: 3,
+                isExtrapolated: false)
             let solved = WorkerMessage.Solved(halfStep: halfStep, block: 0, sums: .zero, seconds: 0, lists: lists)
             let header = Parcel(WorkerMessage.solved(solved), envelope: Self.envelope).header
             let parcel: Parcel<WorkerMessage>? = header.withUnsafeBytes { try? Parcel(header: $0, payload: nil) }
@@ -208,7 +210,8 @@ import Training
             return true
         }
         #expect(isRead([]) && isRead([Self.list(0, 1), Self.list(7, 1, 2, 3)]))
-        #expect(isRead((0..<1000).map { place in RankedList(place: place, items: (0..<20).map { ScoredItem(item: $0, score: 1) }) }))
+        let twenty = (0..<20).map { ScoredItem(item: $0, score: 1) }
+        #expect(isRead((0..<1000).map { RankedList(place: $0, items: twenty) }))
         #expect(!isRead([Self.list(0)]))
         #expect(!isRead([Self.list(1, 1), Self.list(1, 2)]) && !isRead([Self.list(1, 1), Self.list(0, 2)]))
         #expect(!isRead([Self.list(1000, 1)]))

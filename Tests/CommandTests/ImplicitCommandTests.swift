@@ -11,8 +11,8 @@ import Testing
     ]
     /// With so little regularization later sweeps fit the noise.
     private static let overfitting = [
-        "--rank", "24", "--loss", "implicit", "--regularization", "0.0001", "--regularization-scaling", "none", "--sweeps",
-        "40", "--tolerance", "0", "--patience", "2", "--json",
+        "--rank", "24", "--loss", "implicit", "--regularization", "0.0001", "--regularization-scaling", "none",
+        "--sweeps", "40", "--tolerance", "0", "--patience", "2", "--json",
     ]
 
     @Test func modelsHaveTheSameBytesAndSayHowTheyCameAbout() async throws {

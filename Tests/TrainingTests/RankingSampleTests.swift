@@ -1,5 +1,5 @@
-// Why: the ranking that judges a sweep is put together from the lists of many blocks, of which most items are left out. It
-// must say the same as a plain ranking of all items, in double.
+// Why: the ranking that judges a sweep is put together from the lists of many blocks, of which most items are left out.
+// It must say the same as a plain ranking of all items, in double.
 
 import Foundation
 import LeastSquares
@@ -64,7 +64,8 @@ import Training
                 }
                 let (seen, relevant) = (items(training), items(holdout))
                 let scored = (0..<160).filter { !seen.contains($0) }.map { item in
-                    (item: item, score: (0..<rank).reduce(0.0) { $0 + Double(users.row(user)[$1]) * Double(self.items.row(item)[$1]) })
+                    let products = (0..<rank).map { Double(users.row(user)[$0]) * Double(self.items.row(item)[$0]) }
+                    return (item: item, score: products.reduce(0, +))
                 }
                 let list = scored.sorted { ($1.score, $0.item) < ($0.score, $1.item) }.prefix(20).map(\.item)
                 let gains = list.enumerated().map { relevant.contains($1) ? 1 / log2(Double($0 + 2)) : 0 }
@@ -99,7 +100,7 @@ import Training
     @Test func whatCannotBeAmongTheBestIsLeftOut() throws {
         let fixture = try Fixture(seed: 9)
         let ranker = try fixture.ranker(threads: 2)
-        let whole = Self.blocks.indices.map { fixture.lists($0, by: try! fixture.ranker(threads: 1)) }
+        let whole = try Self.blocks.indices.map { fixture.lists($0, by: try fixture.ranker(threads: 1)) }
         let short = Self.blocks.indices.map { fixture.lists($0, by: ranker) }
         func count(_ lists: [[RankedList]]) -> Int { lists.joined().reduce(0) { $0 + $1.items.count } }
         #expect(count(short) < count(whole) * 3 / 4, "\(count(short)) of \(count(whole))")
@@ -134,7 +135,9 @@ import Training
         let held = (0..<9000).filter { $0 % 2 == 0 }.map { ($0, 0, Float(1)) }
             + (0..<9000).filter { $0 % 3 == 0 }.map { ($0, 2, Float(1)) }
         let holdout = SyntheticRatings.matrix(held, users: 9000, items: 3)
-        let samples = (1...3 as ClosedRange<UInt64>).map { RankingSample(ratings: training, holdout: holdout, seed: $0).users }
+        let samples = (1...3 as ClosedRange<UInt64>).map { seed in
+            RankingSample(ratings: training, holdout: holdout, seed: seed).users
+        }
         for sample in samples {
             #expect(sample.count == RankingSample.maximumUserCount)
             #expect(sample.allSatisfy { $0 % 3 == 0 } && zip(sample, sample.dropFirst()).allSatisfy { $0 < $1 })
