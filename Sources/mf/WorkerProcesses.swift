@@ -8,7 +8,7 @@ import LeastSquares
 import Logging
 import Subprocess
 
-/// The worker processes of one `mf train`.
+/// The worker processes of one command.
 struct WorkerProcesses {
     private let executable: String
     private let arguments: [String]
@@ -45,16 +45,16 @@ struct WorkerProcesses {
     /// of them end before, `stop` ends the coordinator, for no others can come.
     /// - Parameter reason: why the last worker left, if that is known.
     func whileRunning<Result: Sendable>(
-        stop: StopRequest, logger: Logger, reason: () -> String?, _ body: @escaping @Sendable () async throws(Failure) -> Result
+        stop: StopRequest, logger: Logger, reason: () -> String?, _ body: @escaping @Sendable () async throws -> Result
     ) async throws -> Result {
         return try await withThrowingTaskGroup(of: Event<Result>.self) { group in
             for _ in 0..<count { group.addTask { .workerEnded(try await runWorker()) } }
             group.addTask {
-                do throws(Failure) { return .done(.success(try await body())) } catch { return .done(.failure(error)) }
+                do { return .done(.success(try await body())) } catch { return .done(.failure(error)) }
             }
             var remaining = count
             var abandoned: WorkerDefect?
-            var outcome: Swift.Result<Result, Failure>?
+            var outcome: Swift.Result<Result, any Error>?
             for try await event in group {
                 switch event {
                 case .done(let result):
@@ -124,7 +124,7 @@ private struct WorkerDefect: Sendable {
 private enum Event<Result: Sendable>: Sendable {
     /// With what was wrong, if anything was.
     case workerEnded(WorkerDefect?)
-    case done(Swift.Result<Result, Failure>)
+    case done(Swift.Result<Result, any Error>)
     /// The workers have had the time to end by themselves.
     case timeUp
 }
