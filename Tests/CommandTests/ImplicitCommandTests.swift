@@ -87,9 +87,10 @@ import Testing
         let whole = try await Program.mf.run(train + ["--model", folder("whole")])
         let kept = try #require(try json(whole.standardOutput)["kept_sweep"] as? Int)
         let options = train + ["--model", folder("model"), "--checkpoint", folder("checkpoints"), "--resume"]
-        // The users of the sweep after it: the opening half-step, then two a sweep.
-        let killed = try await Program.mf.run(
-            options, environment: ["MF_FAILPOINTS": "coordinator.halfstep:\(2 * kept + 2)=exit"])
+        // The users of the sweep after it: the opening half-step, then two a sweep. Each half-step is held up, or so
+        // short a job would be over before its checkpoints are on disk.
+        let failpoints = "coordinator.halfstep:*=delay,coordinator.halfstep:\(2 * kept + 2)=exit"
+        let killed = try await Program.mf.run(options, environment: ["MF_FAILPOINTS": failpoints])
         #expect(killed.status == 70, "\(killed.standardError)")
         let resumed = try await Program.mf.run(options)
         #expect(resumed.status == 0 && resumed.standardError.contains("going on from"), "\(resumed.standardError)")
