@@ -9,8 +9,8 @@ let package = Package(
         .library(
             name: "MatrixFactorization",
             targets: [
-                "Failures", "ArrayFiles", "ZeroMQ", "Ratings", "LeastSquares", "Training", "Cluster", "ClusterRuntime", "Model",
-                "Evaluation",
+                "Failures", "ArrayFiles", "ZeroMQ", "Ratings", "LeastSquares", "Ranking", "Training", "Cluster",
+                "ClusterRuntime", "Model", "Evaluation",
             ]),
         .executable(name: "mf", targets: ["mf"]),
         .executable(name: "mf-coordinator", targets: ["mf-coordinator"]),
@@ -35,16 +35,21 @@ let package = Package(
         // Ratings and the mathematics: no sockets, no processes.
         .target(name: "Ratings", dependencies: ["ArrayFiles", "Failures"]),
         .target(name: "LeastSquares", dependencies: ["CKernels", "Ratings", "Failures"]),
-        .target(name: "Training", dependencies: ["LeastSquares", "Ratings", "Failures"]),
-        .target(name: "Model", dependencies: ["ArrayFiles", "Ratings", "LeastSquares", "Training", "Failures"]),
-        .target(name: "Evaluation", dependencies: ["ArrayFiles", "Model", "LeastSquares", "Ratings", "Failures"]),
+        .target(name: "Ranking"),
+        .target(name: "Training", dependencies: ["LeastSquares", "Ranking", "Ratings", "Failures"]),
+        .target(
+            name: "Model", dependencies: ["ArrayFiles", "Ratings", "LeastSquares", "Ranking", "Training", "Failures"]),
+        .target(
+            name: "Evaluation",
+            dependencies: ["ArrayFiles", "Model", "LeastSquares", "Ranking", "Ratings", "Failures"]),
         .target(name: "Tuning", dependencies: ["Training", "Ratings", "ArrayFiles", "Failures"]),
 
         // The cluster: pure state machines, and the shells that carry out their actions.
         .target(
             name: "Cluster",
             dependencies: [
-                "Training", "ArrayFiles", "Failures", .product(name: "DequeModule", package: "swift-collections"),
+                "Training", "Ranking", "ArrayFiles", "Failures",
+                .product(name: "DequeModule", package: "swift-collections"),
             ]),
         .target(
             name: "ClusterRuntime",
@@ -71,8 +76,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "ArrayFiles", "ZeroMQ", "Ratings", "LeastSquares", "Training", "Model", "Cluster", "ClusterRuntime",
-                "Failures", .product(name: "DequeModule", package: "swift-collections"),
+                "ArrayFiles", "ZeroMQ", "Ratings", "Ranking", "LeastSquares", "Training", "Model", "Cluster",
+                "ClusterRuntime", "Failures", .product(name: "DequeModule", package: "swift-collections"),
             ]),
 
         // Tests.
@@ -88,10 +93,10 @@ let package = Package(
         .testTarget(name: "ZeroMQTests", dependencies: ["ZeroMQ", "Failures"]),
         .testTarget(name: "RatingsTests", dependencies: ["Ratings", "TestKit"]),
         .testTarget(name: "LeastSquaresTests", dependencies: ["LeastSquares", "TestKit"]),
-        .testTarget(name: "TrainingTests", dependencies: ["Training", "TestKit"]),
+        .testTarget(name: "TrainingTests", dependencies: ["Training", "Ranking", "TestKit"]),
         .testTarget(name: "TuningTests", dependencies: ["Tuning", "CommandSupport", "TestKit"]),
-        .testTarget(name: "ModelTests", dependencies: ["Model", "Evaluation", "TestKit"]),
-        .testTarget(name: "ClusterTests", dependencies: ["Cluster", "ClusterRuntime", "ZeroMQ", "TestKit"]),
+        .testTarget(name: "ModelTests", dependencies: ["Model", "Evaluation", "Ranking", "TestKit"]),
+        .testTarget(name: "ClusterTests", dependencies: ["Cluster", "ClusterRuntime", "Ranking", "ZeroMQ", "TestKit"]),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "TestKit"], exclude: ["Hostile"]),
         .testTarget(name: "CommandTests", dependencies: ["TestKit", "LeastSquares", "mf", "mf-coordinator", "mf-worker"]),
     ],

@@ -36,6 +36,8 @@ public struct Coordinator {
         /// The sums of the solved blocks.
         var sums: [BlockSums?]
         var unsolvedCount: Int
+        /// For the users of the sample, the best of the items that are solved; nil when the half-step is not judged so.
+        var rankings: SampleRankings?
         var solvedRowCount = 0
         /// The blocks over which workers were lost.
         var losses = BlockLosses()
@@ -51,6 +53,8 @@ public struct Coordinator {
     private let settings: CoordinatorSettings
     private let data: JobData
     private let ratingsNeed: RatingsNeed
+    /// By whose rankings the sweeps are judged; nil when the loss is explicit or nothing is held out.
+    private let sample: RankingSample?
     private var job: JobDescription
 
     /// The present half-step; nil before the first.
@@ -97,10 +101,11 @@ public struct Coordinator {
         self.settings = settings
         self.data = data
         ratingsNeed = RatingsNeed(data)
+        sample = configuration.implicit == nil ? nil : data.rankingSample(seed: configuration.seed)
         let solver = configuration.solverConfiguration(mean: mean)
         job = JobDescription(
             solver: solver, kernelLevel: .portable, seed: configuration.seed, plan: data.plan, storePath: storePath,
-            storeFingerprint: storeFingerprint)
+            storeFingerprint: storeFingerprint, rankedUsers: sample?.users ?? [])
         factors = JobFactors(job.initialFactors, data: data, solver: solver)
         homes = data.plan.map { Array(repeating: nil, count: $0.count) }
         schedule = Schedule(configuration)
@@ -407,7 +412,7 @@ public struct Coordinator {
     private func memoryNeed(_ hello: WorkerMessage.Hello) -> MemoryNeed {
         MemoryNeed(
             rowCounts: data.plan.map(\.rowCount), solver: job.solver, threads: hello.threads,
-            longestRow: ratingsNeed.longestRow)
+            longestRow: ratingsNeed.longestRow, rankedUserCount: job.rankedUsers.count)
     }
 
     /// What a worker that has to be sent its ratings needs for them at the least.
@@ -588,7 +593,8 @@ public struct Coordinator {
         let plan = data.plan[halfStep.side]
         solving = Solving(
             halfStep: halfStep, began: now, pool: BlockPool(homes: deal(halfStep.side).homes),
-            sums: Array(repeating: nil, count: plan.count), unsolvedCount: plan.count)
+            sums: Array(repeating: nil, count: plan.count), unsolvedCount: plan.count,
+            rankings: halfStep.endsSweep ? sample.map { SampleRankings(userCount: $0.users.count) } : nil)
         actions.append(.report(.halfStepBegan(halfStep, rows: plan.rowCount)))
         for id in workers.keys.sorted() {
             workers[id]!.beginHalfStep()
@@ -618,13 +624,14 @@ public struct Coordinator {
             return drop(.stale)
         }
         guard let payload, payload.bytes.count == job.factorByteCount(side, block), payload.isFinite,
-            isPlausible(solved.sums, side, block)
+            isPlausible(solved.sums, side, block), isPossible(solved.lists, block)
         else {
             drop(.malformed)
-            remove(id, reason: "sent factors that cannot be right", now)
+            remove(id, reason: "sent a result that cannot be right", now)
             return
         }
         solving!.sums[block] = solved.sums
+        solving!.rankings?.add(solved.lists)
         workers[id]!.time.solved(side, seconds: solved.seconds, now: now)
         solving!.unsolvedCount -= 1
         solving!.solvedRowCount += data.plan[side].rows(block).count
@@ -665,8 +672,9 @@ public struct Coordinator {
         guard halfStep.endsSweep else { return take(step, now) }
         let record = SweepRecord(
             sweep: halfStep.sweep, objective: objective.value, trainRMSE: objective.trainRMSE,
-            validationRMSE: objective.validationRMSE, userSeconds: self.seconds.user, itemSeconds: self.seconds.item,
-            bytesSent: bytesSent, bytesReceived: bytesReceived, workers: workers.count)
+            validationRMSE: objective.validationRMSE,
+            validationQuality: solving.rankings.flatMap { sample?.quality(of: $0) }, userSeconds: self.seconds.user,
+            itemSeconds: self.seconds.item, bytesSent: bytesSent, bytesReceived: bytesReceived, workers: workers.count)
         (bytesSent, bytesReceived, self.seconds) = (0, 0, BySide(user: 0, item: 0))
         if let last = sweeps.last, record.objective > last.objective * (1 + 1e-6) {
             actions.append(.report(.warning("the objective rose in sweep \(record.sweep): raise --regularization")))
@@ -679,7 +687,7 @@ public struct Coordinator {
                 remedy: "raise --regularization, or check the values of the ratings")
             return end(.failed(failure), .failed, failure.what, now)
         }
-        switch record.validationRMSE.flatMap({ earlyStopping?.take(sweep: record.sweep, validationRMSE: $0) }) {
+        switch record.validationError.flatMap({ earlyStopping?.take(sweep: record.sweep, error: $0) }) {
         case .best: factors.keep()
         case .stop:
             actions.append(.report(.stoppedEarly(sweep: record.sweep, kept: earlyStopping!.bestSweep ?? 0)))
@@ -753,6 +761,15 @@ public struct Coordinator {
         for id in workers.keys.sorted() { actions.append(.report(.membershipEnded(workers[id]!.account))) }
         actions.append(.end(closing!.outcome))
         hasEnded = true
+    }
+
+    /// Whether these can be lists of items of `block`, which the present half-step asks for.
+    private func isPossible(_ lists: [RankedList], _ block: Int) -> Bool {
+        guard solving?.rankings != nil else { return lists.isEmpty }
+        let rows = data.plan.item.rows(block)
+        return lists.allSatisfy { list in
+            list.place < job.rankedUsers.count && list.items.allSatisfy { rows.contains($0.item) }
+        }
     }
 
     /// Whether a right worker may have sent these.

@@ -28,6 +28,12 @@ public struct JobData: Sendable {
         self.plan = plan
     }
 
+    /// The users by whose rankings sweeps can be judged; nil when nobody has held-out ratings to be found.
+    public func rankingSample(seed: UInt64) -> RankingSample? {
+        let sample = holdout.map { RankingSample(ratings: ratings, holdout: $0, seed: seed) }
+        return sample?.users.isEmpty == true ? nil : sample
+    }
+
     /// The ratings of a side, a row a user or a row an item.
     public func rows(_ side: Side) -> CompressedRows { side == .user ? ratings.byUser : ratings.byItem }
 

@@ -16,10 +16,12 @@ public struct JobDescription: Sendable, Hashable {
     /// it; the others are sent their ratings.
     public var storePath: String
     public var storeFingerprint: String
+    /// The rows of the users for whom solved items are ranked (``RankingSample``), ascending; none when nobody asks.
+    public var rankedUsers: [Int]
 
     public init(
         solver: SolverConfiguration, kernelLevel: KernelLevel, seed: UInt64, plan: BySide<BlockPlan>,
-        storePath: String, storeFingerprint: String
+        storePath: String, storeFingerprint: String, rankedUsers: [Int] = []
     ) {
         self.solver = solver
         self.kernelLevel = kernelLevel
@@ -27,6 +29,7 @@ public struct JobDescription: Sendable, Hashable {
         self.plan = plan
         self.storePath = storePath
         self.storeFingerprint = storeFingerprint
+        self.rankedUsers = rankedUsers
     }
 
     public var rank: Int { solver.rank }
@@ -36,7 +39,8 @@ public struct JobDescription: Sendable, Hashable {
 
     /// What a worker needs beside ratings, as far as this tells.
     public func memoryNeed(threads: Int) -> MemoryNeed {
-        MemoryNeed(rowCounts: plan.map(\.rowCount), solver: solver, threads: threads)
+        MemoryNeed(
+            rowCounts: plan.map(\.rowCount), solver: solver, threads: threads, rankedUserCount: rankedUsers.count)
     }
 
     /// Bytes of the factors of block `block` of `side`.
@@ -55,6 +59,7 @@ extension JobDescription {
         }
         writer.text(storePath)
         writer.text(storeFingerprint)
+        writer.list(rankedUsers) { writer, user in writer.integer(UInt32(user)) }
     }
 
     init(from reader: inout WireReader) throws(WireError) {
@@ -72,6 +77,13 @@ extension JobDescription {
         plan = BySide(user: plans[0], item: plans[1])
         storePath = try reader.text()
         storeFingerprint = try reader.text()
+        let userCount = plan.user.rowCount
+        rankedUsers = try reader.list(atMost: Limits.rankedUserCount) { reader throws(WireError) in
+            try reader.count(UInt32.self, in: 0...Int(UInt32.max))
+        }
+        guard zip(rankedUsers, rankedUsers.dropFirst()).allSatisfy({ $0 < $1 }), rankedUsers.last ?? -1 < userCount,
+            rankedUsers.isEmpty || solver.implicit != nil
+        else { throw WireError("the users to rank items for are not users of this job, in order") }
     }
 }
 

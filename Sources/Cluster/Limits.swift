@@ -30,6 +30,9 @@ public enum Limits {
     public static let kernelLevelCount = 16
     public static let kernelLevelByteCount = 32
     public static let workerCount = 4096
+    /// Users by whose rankings the sweeps are judged, and items of each of their lists.
+    public static let rankedUserCount = RankingSample.maximumUserCount
+    public static let rankedItemCount = RankingSample.listLength
     /// How long a block may have taken.
     public static let seconds = 1e9
     public static let threadCount = 4096

@@ -4,7 +4,8 @@
 //     factors      rows of both sides x d rounded up to 16 x 4 bytes, each side in pages of 2 MiB; in bfloat16
 //                  precision half as much again of the larger side
 //     workspaces   a thread: a d x d matrix, a panel of 64 rows, what the longest row needs; eight parts of a long
-//                  row; a preconditioner and what it is made of; with the implicit loss the fixed side's Gram matrix
+//                  row; a preconditioner and what it is made of; with the implicit loss the fixed side's Gram matrix,
+//                  and for rankings an item block and what the sampled users have seen
 //     traffic      payloads under way, as many as there are credits, and results on their way out
 //     process      the program itself
 //
@@ -31,13 +32,18 @@ public struct MemoryNeed: Sendable, Hashable {
     private static let floatsPerRating = 6
     /// What a row's sums take.
     private static let rowResultByteCount = 24
+    /// What an item of a ranking takes: in the best so far, in the lists of a block, and in a message.
+    private static let rankedItemByteCount = 16 + 16 + 8
     private static let hugePageByteCount = 2 << 20
 
     /// - Parameters:
     ///   - rowCounts: rows of each side.
     ///   - solver: its rank at most `JobConfiguration.maximumRank`.
     ///   - longestRow: ratings of the row that has the most; 0 where that is not known; the need is then too low.
-    public init(rowCounts: BySide<Int>, solver: SolverConfiguration, threads: Int, longestRow: Int = 0) {
+    ///   - rankedUserCount: users for whom solved items are ranked.
+    public init(
+        rowCounts: BySide<Int>, solver: SolverConfiguration, threads: Int, longestRow: Int = 0, rankedUserCount: Int = 0
+    ) {
         let width = solver.width
         let stride = FactorMatrix.stride(forRank: solver.rank) ?? solver.rank
         // With biases a row has one more unknown, for which the padding may have room.
@@ -50,14 +56,18 @@ public struct MemoryNeed: Sendable, Hashable {
         factors = matrix(rowCounts.user) + matrix(rowCounts.item) + (solver.precision == .bf16 ? rounded : 0)
         let rowFloats = (order + Self.panelRows + 4) * order + (order == stride ? 0 : stride * stride)
             + (solver.isNonnegative ? order * order : 0)
-        let blockRows = min(
-            max(rowCounts.user, rowCounts.item), max(1, BlockPlan.maximumFactorByteCount / (width * floatByteCount)))
+        let mostRows = max(1, BlockPlan.maximumFactorByteCount / (width * floatByteCount))
+        let blockRows = min(max(rowCounts.user, rowCounts.item), mostRows)
         // The whole Gram matrix, and a weight for each rating of the longest row, in memory that grows by doubling.
         let implicitByteCount = WholeGram.byteCount(stride: stride) + 2 * threads * longestRow * floatByteCount
+        let ranking = SampleRanker.byteCount(
+            userCount: rowCounts.user, largestBlock: min(rowCounts.item, mostRows), stride: stride, threads: threads)
+        let lists = rankedUserCount * RankingSample.listLength * Self.rankedItemByteCount
         workspaces =
             (threads * (rowFloats + Self.floatsPerRating * longestRow) + (Self.longRowParts + 2) * rowFloats) * floatByteCount
             + blockRows * Self.rowResultByteCount
             + (solver.implicit == nil ? 0 : implicitByteCount)
+            + (rankedUserCount == 0 ? 0 : ranking + lists)
         traffic = (Limits.credit + Limits.blocksInFlight) * Limits.payloadByteCount
     }
 

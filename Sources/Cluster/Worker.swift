@@ -227,7 +227,7 @@ public struct Worker {
     /// Takes in a result of the solver.
     /// - Parameter seconds: for how long it was busy with it.
     public mutating func solved(
-        _ halfStep: HalfStep, block: Int, factors: Payload, sums: BlockSums, seconds: Double, now: Duration
+        _ halfStep: HalfStep, block: Int, _ solution: WorkerMemory.Solution, seconds: Double, now: Duration
     ) -> [Action] {
         defer { actions = [] }
         if isOver { return [] }
@@ -236,10 +236,11 @@ public struct Worker {
         installDeferred(now)
         if !halfStep.isExtrapolated, versions[halfStep.side][block] < halfStep.solvedVersion {
             versions[halfStep.side].set(block, to: halfStep.solvedVersion)
-            actions.append(.installFactors(halfStep.side, block: block, factors))
+            actions.append(.installFactors(halfStep.side, block: block, solution.factors))
         }
-        let solved = WorkerMessage.Solved(halfStep: halfStep, block: block, sums: sums, seconds: seconds)
-        say(.solved(solved), with: factors, now)
+        let solved = WorkerMessage.Solved(
+            halfStep: halfStep, block: block, sums: solution.sums, seconds: seconds, lists: solution.lists)
+        say(.solved(solved), with: solution.factors, now)
         handOver(now)
         return actions
     }

@@ -18,6 +18,8 @@ public final class WorkerMemory: @unchecked Sendable {
     private let data: JobData?
     private let factors: BySide<FactorMatrix>
     private let solver: BlockSolver
+    /// What ranks solved items, when the job asks for that. Only used on the solver's thread, as the solver is.
+    private let ranker: SampleRanker?
     /// What the solver has been given to hold fixed. Only touched on the solver's thread.
     private var fixed: (side: Side, version: Int)?
     private var received: BySide<[Int: RatingsBlock]> = BySide(user: [:], item: [:])
@@ -27,6 +29,21 @@ public final class WorkerMemory: @unchecked Sendable {
         public let halfStep: HalfStep
         public let block: Int
         let ratings: RatingsBlock
+    }
+
+    /// What a solved block is.
+    public struct Solution: Sendable {
+        /// Its new factors, compact.
+        public let factors: Payload
+        public let sums: BlockSums
+        /// For the sampled users (``SampleRanker``); none unless the job asks for them and the half-step ends a sweep.
+        public let lists: [RankedList]
+
+        public init(factors: Payload, sums: BlockSums, lists: [RankedList] = []) {
+            self.factors = factors
+            self.sums = sums
+            self.lists = lists
+        }
     }
 
     /// - Parameter data: the ratings, when the store is mapped; else they come with `installRatings`.
@@ -46,9 +63,17 @@ public final class WorkerMemory: @unchecked Sendable {
             }
             return matrix
         }
-        solver = try BlockSolver(
-            configuration: job.solver, kernels: Kernels(level: job.kernelLevel), threads: threads)
+        let kernels = try Kernels(level: job.kernelLevel)
+        solver = try BlockSolver(configuration: job.solver, kernels: kernels, threads: threads)
         try solver.reserve(fixedRowCount: max(factors.user.rowCount, factors.item.rowCount))
+        let items = job.plan.item
+        ranker =
+            job.rankedUsers.isEmpty
+            ? nil
+            : try SampleRanker(
+                sample: job.rankedUsers, userCount: job.plan.user.rowCount,
+                largestBlock: (0..<items.count).reduce(0) { max($0, items.rows($1).count) }, rank: job.rank,
+                kernels: kernels, threads: threads)
     }
 
     public func installRatings(_ side: Side, block: Int, _ ratings: RatingsBlock) {
@@ -70,9 +95,8 @@ public final class WorkerMemory: @unchecked Sendable {
         return Task(halfStep: halfStep, block: block, ratings: ratings)
     }
 
-    /// Solves a block.
-    /// - Returns: its new factors, compact, and its sums.
-    public func solve(_ task: Task) throws(Failure) -> (Payload, BlockSums) {
+    /// Solves a block, and ranks its items if need be.
+    public func solve(_ task: Task) throws(Failure) -> Solution {
         let side = task.halfStep.side
         let needed = (side: side.other, version: task.halfStep.fixedVersion)
         if fixed.map({ $0 != needed }) ?? true {
@@ -86,6 +110,10 @@ public final class WorkerMemory: @unchecked Sendable {
                 solved: factors[side],
                 into: bytes.bindMemory(to: Float.self).baseAddress!)
         }
-        return (payload, sums)
+        guard let ranker, task.halfStep.endsSweep else { return Solution(factors: payload, sums: sums) }
+        let lists = ranker.rank(
+            block: task.block, rows: job.plan.item.rows(task.block), of: task.halfStep, factors: payload.floats,
+            ratings: task.ratings.ratings, users: factors.user)
+        return Solution(factors: payload, sums: sums, lists: lists)
     }
 }

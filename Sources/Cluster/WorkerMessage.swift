@@ -1,6 +1,7 @@
 // Why: what a worker says to the coordinator.
 
 import LeastSquares
+import Ranking
 import Ratings
 import Training
 
@@ -58,12 +59,15 @@ public enum WorkerMessage: WireMessage, Hashable {
         public var sums: BlockSums
         /// For how long the solver was busy with it.
         public var seconds: Double
+        /// The best of its items for the sampled users, in the order of the sample; see ``SampleRanker``.
+        public var lists: [RankedList]
 
-        public init(halfStep: HalfStep, block: Int, sums: BlockSums, seconds: Double) {
+        public init(halfStep: HalfStep, block: Int, sums: BlockSums, seconds: Double, lists: [RankedList] = []) {
             self.halfStep = halfStep
             self.block = block
             self.sums = sums
             self.seconds = seconds
+            self.lists = lists
         }
     }
 
@@ -129,6 +133,7 @@ extension WorkerMessage {
             writer.integer(UInt64(solved.sums.ratingCount))
             writer.integer(UInt64(solved.sums.holdoutCount))
             writer.number(solved.seconds)
+            writer.list(solved.lists) { writer, list in writer.rankedList(list) }
         case .failed(let failure):
             writer.halfStep(failure.halfStep)
             writer.integer(UInt32(failure.block))
@@ -173,7 +178,14 @@ extension WorkerMessage {
                 squaredError: try reader.double(), penalty: try reader.double(),
                 holdoutSquaredError: try reader.double(), ratingCount: try reader.count(UInt64.self, in: 0...Int.max),
                 holdoutCount: try reader.count(UInt64.self, in: 0...Int.max))
-            self = .solved(Solved(halfStep: halfStep, block: block, sums: sums, seconds: try reader.seconds()))
+            let seconds = try reader.seconds()
+            let lists = try reader.list(atMost: Limits.rankedUserCount) { reader throws(WireError) in
+                try reader.rankedList()
+            }
+            guard zip(lists, lists.dropFirst()).allSatisfy({ $0.place < $1.place }) else {
+                throw WireError("the ranked lists are out of order")
+            }
+            self = .solved(Solved(halfStep: halfStep, block: block, sums: sums, seconds: seconds, lists: lists))
         case 7:
             self = .failed(
                 BlockFailure(
@@ -203,6 +215,15 @@ extension WireWriter {
         list(blocks) { writer, block in writer.integer(UInt32(block)) }
     }
 
+    /// A list with scores of single precision, as products of factors are.
+    fileprivate mutating func rankedList(_ list: RankedList) {
+        integer(UInt16(list.place))
+        self.list(list.items) { writer, item in
+            writer.integer(UInt32(item.item))
+            writer.number(Float(item.score))
+        }
+    }
+
     mutating func halfStep(_ halfStep: HalfStep) {
         integer(UInt32(halfStep.index))
         side(halfStep.side)
@@ -229,6 +250,16 @@ extension WireReader {
 
     mutating func block() throws(WireError) -> (Side, Int) {
         (try side(), try count(UInt32.self, in: 0...Limits.blockCount))
+    }
+
+    fileprivate mutating func rankedList() throws(WireError) -> RankedList {
+        let place = try count(UInt16.self, in: 0...Limits.rankedUserCount - 1)
+        let items = try list(atMost: Limits.rankedItemCount) { reader throws(WireError) in
+            ScoredItem(item: try reader.count(UInt32.self, in: 0...Int(UInt32.max)), score: Double(try reader.float()))
+        }
+        let list = RankedList(place: place, items: items)
+        guard list.isSound else { throw WireError("a ranked list is none") }
+        return list
     }
 
     /// A length of time.

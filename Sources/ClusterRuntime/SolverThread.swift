@@ -20,7 +20,7 @@ final class SolverThread: Sendable {
         case prepared(WorkerMemory, store: RatingStore?, cached: BySide<[Int]>)
         /// The memory cannot be had, or the kernels; or the mapped store was changed.
         case unfit(Failure)
-        case solved(HalfStep, block: Int, Payload, BlockSums, seconds: Double)
+        case solved(HalfStep, block: Int, WorkerMemory.Solution, seconds: Double)
         case failed(HalfStep, block: Int, Failure)
         /// From the cache's queue: a block's ratings are on disk, or were fetched from there; nil if they are no use.
         case saved(Side, block: Int)

@@ -173,8 +173,8 @@ public final class WorkerRuntime {
             var farewell = Deque(machine.interrupt(reason: failure.description, now: now))
             _ = try carryOut(&farewell, &machine, session)
             throw failure
-        case .solved(let halfStep, let block, let payload, let sums, let seconds):
-            return machine.solved(halfStep, block: block, factors: payload, sums: sums, seconds: seconds, now: now)
+        case .solved(let halfStep, let block, let solution, let seconds):
+            return machine.solved(halfStep, block: block, solution, seconds: seconds, now: now)
         case .failed(let halfStep, let block, let failure):
             return machine.failed(
                 WorkerMessage.BlockFailure(
@@ -229,10 +229,10 @@ public final class WorkerRuntime {
                     do throws(Failure) {
                         let start = ContinuousClock.now
                         failpoints.hit("worker.solve", "\(halfStep.side).\(block)")
-                        let (payload, sums) = try memory.solve(task)
+                        let solution = try memory.solve(task)
                         let seconds = start.duration(to: .now) / .seconds(1)
                         if let change = store?.change() { return .unfit(change) }
-                        return .solved(halfStep, block: block, payload, sums, seconds: seconds)
+                        return .solved(halfStep, block: block, solution, seconds: seconds)
                     } catch {
                         if let change = store?.change() { return .unfit(change) }
                         return .failed(halfStep, block: block, error)

@@ -21,7 +21,10 @@ public struct JobOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Stop after so many sweeps without a lower held-out RMSE, and keep the sweep with the lowest.",
+            """
+            Stop after so many sweeps without a lower held-out RMSE or, with the implicit loss, a higher NDCG@20 of \
+            held-out items, and keep the best sweep.
+            """,
             valueName: "sweeps"))
     public var patience: Int?
 

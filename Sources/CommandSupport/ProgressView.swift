@@ -67,7 +67,7 @@ public final class ProgressView {
         case .extrapolationWithdrawn(let sweep):
             log(.info, "sweep \(sweep): extrapolation did not help and is off from here on; solving the users again")
         case .stoppedEarly(let sweep, let kept):
-            log(.info, "sweep \(sweep): the held-out RMSE is not below that of sweep \(kept), whose factors are the model")
+            log(.info, "sweep \(sweep): no better on the held-out ratings than sweep \(kept), whose factors are the model")
         case .warning(let text): log(.warning, text)
         case .resumed(let halfStep, let sweeps):
             log(.info, "going on from the checkpoint before the \(halfStep.side)s of sweep \(halfStep.sweep); done before:")
@@ -121,11 +121,12 @@ public final class ProgressView {
     // MARK: Plain
 
     private func line(_ record: SweepRecord) {
-        let train = record.trainRMSE.map { ", train RMSE \(Self.decimal($0, 4))" } ?? ""
-        let heldOut = record.validationRMSE.map { ", held-out RMSE \(Self.decimal($0, 4))" } ?? ""
+        let errors = errorText(
+            trainRMSE: record.trainRMSE, validationRMSE: record.validationRMSE, recall: record.validationRecall,
+            ndcg: record.validationNDCG)
         logger.info(
             """
-            sweep \(record.sweep): objective \(Self.decimal(record.objective, 1))\(train)\(heldOut), \
+            sweep \(record.sweep): objective \(Self.decimal(record.objective, 1))\(errors), \
             \(Self.decimal(record.userSeconds, 3)) s users, \(Self.decimal(record.itemSeconds, 3)) s items, \
             \(counted(record.workers, "worker"))
             """)

@@ -6,16 +6,24 @@ import Training
 
 /// A table with a row a sweep.
 public func sweepTable(_ sweeps: [SweepRecord]) -> TextTable {
-    var table = TextTable([
-        .number("sweep"), .number("objective", atLeast: 12), .number("train RMSE"), .number("held-out RMSE"), .number("user s", atLeast: 7),
-        .number("item s", atLeast: 7), .number("sent MB"), .number("received MB"), .number("workers"),
-    ])
+    // The sweeps of a job are all judged alike.
+    let isRanked = sweeps.contains { $0.validationNDCG != nil }
+    let errors: [TextTable.Column] =
+        isRanked
+        ? [.number("recall@\(RankingSample.listLength)"), .number("NDCG@\(RankingSample.listLength)")]
+        : [.number("train RMSE"), .number("held-out RMSE")]
+    var table = TextTable(
+        [.number("sweep"), .number("objective", atLeast: 12)] + errors + [
+            .number("user s", atLeast: 7), .number("item s", atLeast: 7), .number("sent MB"), .number("received MB"),
+            .number("workers"),
+        ])
     for sweep in sweeps {
         table.add([
-            String(sweep.sweep), String(format: "%.1f", sweep.objective), column(ofRMSE: sweep.trainRMSE),
-            column(ofRMSE: sweep.validationRMSE), String(format: "%.3f", sweep.userSeconds),
-            String(format: "%.3f", sweep.itemSeconds), String(format: "%.1f", Double(sweep.bytesSent) / 1e6),
-            String(format: "%.1f", Double(sweep.bytesReceived) / 1e6), String(sweep.workers),
+            String(sweep.sweep), String(format: "%.1f", sweep.objective),
+            column(ofRMSE: isRanked ? sweep.validationRecall : sweep.trainRMSE),
+            column(ofRMSE: isRanked ? sweep.validationNDCG : sweep.validationRMSE),
+            String(format: "%.3f", sweep.userSeconds), String(format: "%.3f", sweep.itemSeconds),
+            String(format: "%.1f", Double(sweep.bytesSent) / 1e6), String(format: "%.1f", Double(sweep.bytesReceived) / 1e6), String(sweep.workers),
         ])
     }
     return table
@@ -28,5 +36,15 @@ public func workerTable(_ workers: [WorkerRecord]) -> TextTable {
     return table
 }
 
-/// An RMSE in a table; where there is none, a dash.
+/// What there is of a sweep's errors and metrics, in a sentence: `, train RMSE 0.6561, held-out RMSE 0.8499`.
+func errorText(trainRMSE: Double?, validationRMSE: Double?, recall: Double?, ndcg: Double?) -> String {
+    let cutoff = RankingSample.listLength
+    let named = [
+        ("train RMSE", trainRMSE), ("held-out RMSE", validationRMSE), ("held-out recall@\(cutoff)", recall),
+        ("NDCG@\(cutoff)", ndcg),
+    ]
+    return named.compactMap { name, value in value.map { ", \(name) \(ProgressView.decimal($0, 4))" } }.joined()
+}
+
+/// An RMSE, or a metric between 0 and 1, in a table; where there is none, a dash.
 public func column(ofRMSE error: Double?) -> String { error.map { String(format: "%.4f", $0) } ?? "-" }

@@ -47,11 +47,18 @@ public struct TrainingRun: Sendable {
         checkpoints = try openCheckpoints()
         store = try RatingImporter.openStoreOrFile(ratings)
         try configuration.validate(ratingsFrom: store.description.minimum, to: store.description.maximum)
-        if configuration.patience != nil, store.holdout?.count ?? 0 == 0 {
+        if configuration.patience != nil, !Self.canJudge(store, configuration) {
             throw Failure(
                 .usage, "early stopping needs held-out ratings, and there are none", at: "--patience",
                 remedy: "import the ratings with --holdout 0.1 or --test, and train on that store")
         }
+    }
+
+    /// Whether there are held-out ratings by which the sweeps can be judged.
+    private static func canJudge(_ store: RatingStore, _ configuration: JobConfiguration) -> Bool {
+        guard let holdout = store.holdout, holdout.count > 0 else { return false }
+        if configuration.implicit == nil { return true }
+        return !RankingSample(ratings: store.ratings, holdout: holdout, seed: configuration.seed).users.isEmpty
     }
 
     /// What a finished job reports; `--json` prints it.
@@ -68,6 +75,8 @@ public struct TrainingRun: Sendable {
         public var objective: Double
         public var trainRMSE: Double?
         public var validationRMSE: Double?
+        public var validationRecall: Double?
+        public var validationNDCG: Double?
         public var seconds: Double
 
         enum CodingKeys: String, CodingKey {
@@ -75,6 +84,8 @@ public struct TrainingRun: Sendable {
             case keptSweep = "kept_sweep"
             case trainRMSE = "train_rmse"
             case validationRMSE = "validation_rmse"
+            case validationRecall = "validation_recall"
+            case validationNDCG = "validation_ndcg"
         }
     }
 
@@ -148,7 +159,7 @@ public struct TrainingRun: Sendable {
                 model: destination, users: store.userIDs.count, items: store.itemIDs.count,
                 ratings: store.ratings.count, kernels: completion.kernelLevel.rawValue, sweeps: sweeps.count, converged: converged, keptSweep: keptSweep,
                 objective: kept.objective, trainRMSE: kept.trainRMSE, validationRMSE: kept.validationRMSE,
-                seconds: seconds())
+                validationRecall: kept.validationRecall, validationNDCG: kept.validationNDCG, seconds: seconds())
         }
     }
 }
@@ -158,12 +169,12 @@ extension TrainingRun.Report {
     public func print(asJSON: Bool) throws {
         if asJSON { return try printJSON(self) }
         let ending = keptSweep.map { "of which sweep \($0) is kept" } ?? (converged ? "converged" : "not converged yet")
-        let train = trainRMSE.map { ", train RMSE \(ProgressView.decimal($0, 4))" } ?? ""
-        let heldOut = validationRMSE.map { ", held-out RMSE \(ProgressView.decimal($0, 4))" } ?? ""
+        let errors = errorText(
+            trainRMSE: trainRMSE, validationRMSE: validationRMSE, recall: validationRecall, ndcg: validationNDCG)
         Swift.print(
             """
             \(model): \(counted(sweeps, "sweep")), \(ending), \
-            objective \(ProgressView.decimal(objective, 1))\(train)\(heldOut), \
+            objective \(ProgressView.decimal(objective, 1))\(errors), \
             \(ProgressView.decimal(seconds, 1)) s
             """)
     }

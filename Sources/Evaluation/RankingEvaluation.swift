@@ -165,7 +165,7 @@ private final class RankingWorker {
         }
         var sums = RankingSums(task.metrics)
         scores.withUnsafeMutableBufferPointer { scores in
-            task.products.write(of: users, count: rows.count, to: scores.baseAddress!)
+            task.products.write(of: users, rows: 0..<rows.count, to: scores.baseAddress!)
             for (index, row) in rows.enumerated() {
                 let scores = UnsafeMutableBufferPointer(rebasing: scores[index * itemCount..<(index + 1) * itemCount])
                 // The intercept and the user's bias do not change the order.
@@ -185,13 +185,13 @@ private final class RankingWorker {
         let (relevant, unknownCount) = task.relevantItems(of: row)
         let unseen = relevant.filter { scores[$0] > -.infinity }
         guard unseen.count + unknownCount > 0 else { return }
-        let (ranking, list) = judge.judge(UnsafeBufferPointer(scores), relevant: unseen, unknownCount: unknownCount)
+        let judged = judge.judge(UnsafeBufferPointer(scores), relevant: unseen, unknownCount: unknownCount)
         sums.users += 1
-        sums.relevant += ranking.relevantCount
+        sums.relevant += judged.ranking.relevantCount
         for (index, metric) in task.metrics.enumerated() {
             if metric.kind == .coverage, let cutoff = metric.cutoff {
-                for item in list.prefix(cutoff) { shown[index][item] = true }
-            } else if let value = ranking.value(of: metric) {
+                for item in judged.list.prefix(cutoff) { shown[index][item] = true }
+            } else if let value = judged.value(of: metric) {
                 sums.totals[index] += value
                 sums.counts[index] += 1
             }

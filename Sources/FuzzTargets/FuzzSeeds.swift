@@ -4,6 +4,7 @@ import ArrayFiles
 import Cluster
 import Foundation
 import LeastSquares
+import Ranking
 import Ratings
 import Training
 import ZeroMQ
@@ -57,6 +58,14 @@ extension FuzzTarget {
             solver: JobConfiguration(biasRegularization: 0.5).solverConfiguration(mean: 3.5), kernelLevel: .portable, seed: 1,
             plan: BySide(user: BlockPlan(bounds: [0, 3, 9])!, item: BlockPlan(bounds: [0, 5])!), storePath: "/s",
             storeFingerprint: "f")
+        var ranked = JobDescription(
+            solver: JobConfiguration(implicit: ImplicitLoss()).solverConfiguration(mean: 0), kernelLevel: .portable,
+            seed: 1, plan: job.plan, storePath: "", storeFingerprint: "")
+        ranked.rankedUsers = [0, 4, 8]
+        let lists = [
+            RankedList(place: 0, items: [ScoredItem(item: 3, score: 0.5), ScoredItem(item: 4, score: 0.5)]),
+            RankedList(place: 2, items: [ScoredItem(item: 3, score: -1)]),
+        ]
         let sums = BlockSums(squaredError: 1.5, penalty: 2.5, holdoutSquaredError: 0.25, ratingCount: 10, holdoutCount: 1)
         func body<Message: WireMessage>(_ message: Message, _ kind: UInt8) -> [UInt8] {
             // Without magic and version before it and the checksum after it, which the target makes.
@@ -66,11 +75,12 @@ extension FuzzTarget {
             .hello(.init(name: "h:1", threads: 3, kernelLevels: ["portable"], credit: 8)), .ready(mapsStore: true),
             .credit(4), .heartbeat(progress: 9, sent: 12), .need(.ratings(.item, block: 3)),
             .need(.factors(.user, block: 0)), .solved(.init(halfStep: halfStep, block: 2, sums: sums, seconds: 0.1)),
+            .solved(.init(halfStep: halfStep, block: 0, sums: sums, seconds: 0.1, lists: lists)),
             .failed(.init(halfStep: halfStep, block: 1, what: "a", place: "b", remedy: "c")),
             .goodbye(reason: "SIGTERM"), .cached(.user, blocks: [0, 9]),
         ]
         let coordinator: [CoordinatorMessage] = [
-            .welcome(job, sent: 2), .refused(.rejoin, reason: "late"), .heartbeat(sent: 3),
+            .welcome(job, sent: 2), .welcome(ranked, sent: 0), .refused(.rejoin, reason: "late"), .heartbeat(sent: 3),
             .ratings(.init(side: .item, block: 4, totalByteCount: 100, offset: 50)),
             .factors(.user, block: 7, version: 2), .solve(halfStep, block: 6), .finish(.done, reason: "done"),
             .release(.item, blocks: [3, 0, 7]),

@@ -5,7 +5,7 @@ import Dispatch
 /// Runs `body` for 0, 1, ... `count - 1` at the same time and returns when all have ended; their writes are then seen.
 ///
 /// `body` must write nothing that another index reads or writes, but for atomics.
-func performConcurrently(_ count: Int, _ body: (Int) -> Void) {
+package func performConcurrently(_ count: Int, _ body: (Int) -> Void) {
     if count == 1 { return body(0) }
     withoutActuallyEscaping(body) { body in
         let shared = SharedBody(run: body)

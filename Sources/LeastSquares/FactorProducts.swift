@@ -8,7 +8,8 @@ import CKernels
 public struct FactorProducts: Sendable {
     private let items: FactorMatrix
     private let kernels: Kernels
-    private let tileRowCount: Int
+    /// The columns of a tile.
+    private let columns: [UInt32]
 
     private static let tileByteCount = 32 << 10
 
@@ -16,26 +17,30 @@ public struct FactorProducts: Sendable {
         self.items = items
         self.kernels = kernels
         // Whole groups of the kernel's four rows, so that a product does not depend on where a tile ends.
-        tileRowCount = max(Self.tileByteCount / (items.stride * MemoryLayout<Float>.stride) / 4 * 4, 4)
+        let tileRowCount = max(Self.tileByteCount / (items.stride * MemoryLayout<Float>.stride) / 4 * 4, 4)
+        columns = (0..<UInt32(tileRowCount)).map { $0 }
     }
 
-    /// Sets `output`, `users.rowCount` x the number of items, to the product of every user with every item.
+    /// Sets `output`, `rows.count` x the number of items, to the products of these rows of `users` with every item.
     ///
-    /// Equal for equal factors and kernels; may be called from several threads, with users and output of their own.
+    /// Equal for equal factors and kernels; may be called from several threads, with an output of their own.
+    /// - Parameter itemCount: with so many items only, the first; nil for all.
     /// - Precondition: `users` has the items' rank.
-    public func write(of users: FactorMatrix, count: Int, to output: UnsafeMutablePointer<Float>) {
-        precondition(users.rank == items.rank && count <= users.rowCount)
+    public func write(
+        of users: FactorMatrix, rows: Range<Int>, itemCount: Int? = nil, to output: UnsafeMutablePointer<Float>
+    ) {
+        let itemCount = itemCount ?? items.rowCount
+        precondition(users.rank == items.rank && itemCount <= items.rowCount)
         let visit = kernels.table.pointee.visit_ratings!
-        let columns = (0..<UInt32(tileRowCount)).map { $0 }
         columns.withUnsafeBufferPointer { columns in
-            for first in Swift.stride(from: 0, to: items.rowCount, by: tileRowCount) {
+            for first in Swift.stride(from: 0, to: itemCount, by: columns.count) {
                 // An image reads no values.
                 var tile = mf_row(
                     factors: items.start + first * items.stride, words: nil, stride: items.stride,
                     columns: columns.baseAddress!, values: nil,
-                    count: min(tileRowCount, items.rowCount - first), weights: nil, constant: 0, constant_column: 0)
-                for user in 0..<count {
-                    _ = visit(&tile, mf_visit_image, users.row(user), output + user * items.rowCount + first, nil)
+                    count: min(columns.count, itemCount - first), weights: nil, constant: 0, constant_column: 0)
+                for (index, user) in rows.enumerated() {
+                    _ = visit(&tile, mf_visit_image, users.row(user), output + index * itemCount + first, nil)
                 }
             }
         }

@@ -6,24 +6,7 @@
 // number wherever it is computed, and evaluation and recommendation never disagree.
 
 import ArrayFiles
-
-/// An item with its predicted rating.
-public struct ScoredItem: Sendable, Hashable {
-    /// The item's row.
-    public var item: Int
-    /// Its predicted rating.
-    public var score: Double
-
-    public init(item: Int, score: Double) {
-        self.item = item
-        self.score = score
-    }
-
-    /// Whether it comes before `other`: by falling score, and by row where scores are equal.
-    func precedes(_ other: ScoredItem) -> Bool {
-        score != other.score ? score > other.score : item < other.item
-    }
-}
+import Ranking
 
 extension FactorModel {
     /// The predicted rating of `item` by `user`, both rows; always finite.

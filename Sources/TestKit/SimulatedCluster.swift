@@ -111,7 +111,7 @@ public struct SimulatedCluster {
         var toPrepare: JobDescription?
         var tasks: Deque<WorkerMemory.Task> = []
         /// The result of the first of `tasks`, when the solver computed it as soon as it was given it.
-        var early: Swift.Result<(Payload, BlockSums), Failure>?
+        var early: Swift.Result<WorkerMemory.Solution, Failure>?
         /// Blocks that are to be saved, and to be loaded.
         var toSave: Deque<(side: Side, block: Int, payload: Payload)> = []
         var toLoad: Deque<(side: Side, block: Int)> = []
@@ -505,10 +505,10 @@ public struct SimulatedCluster {
             members[index].tasks.removeFirst()
             if !members[index].tasks.isEmpty { begin(.solve, index) }
             switch outcome {
-            case .success(let (payload, sums)):
+            case .success(let solution):
                 try perform(
                     members[index].machine.solved(
-                        task.halfStep, block: task.block, factors: payload, sums: sums,
+                        task.halfStep, block: task.block, solution,
                         seconds: .random(in: 0...1, using: &generator), now: now), by: serial)
             case .failure(let error):
                 try perform(

@@ -1,6 +1,6 @@
-// Why: the objective goes on falling after the model has begun to fit what is peculiar to the training ratings. Held-out
-// ratings show when: the sweep with the least error on them is the one to keep, and when so many sweeps have passed
-// without a better one, more are not worth their time.
+// Why: the objective goes on falling after the model has begun to fit what is peculiar to the training ratings.
+// Held-out ratings show when: the sweep with the least error on them (`SweepRecord.validationError`) is the one to keep,
+// and when so many sweeps have passed without a better one, more are not worth their time.
 //
 // The error of the sweep that is kept is a little too good an estimate of the error on new ratings, as that of any
 // choice made on the ratings it is judged by.
@@ -25,10 +25,10 @@ public struct EarlyStopping: Sendable, Hashable, Codable {
     /// - Parameter patience: sweeps without a better one after which to stop, 1 or more.
     public init(patience: Int) { self.patience = patience }
 
-    /// Takes in the held-out RMSE after `sweep`.
-    public mutating func take(sweep: Int, validationRMSE: Double) -> Verdict {
-        if leastError.map({ validationRMSE < $0 }) ?? true {
-            (leastError, bestSweep) = (validationRMSE, sweep)
+    /// Takes in the held-out error after `sweep`: any number that is less for a better model.
+    public mutating func take(sweep: Int, error: Double) -> Verdict {
+        if leastError.map({ error < $0 }) ?? true {
+            (leastError, bestSweep) = (error, sweep)
             return .best
         }
         return sweep - (bestSweep ?? 0) >= patience ? .stop : .worse

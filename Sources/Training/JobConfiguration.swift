@@ -125,9 +125,6 @@ extension JobConfiguration {
             "the confidence of unseen pairs is \(implicit.unseenConfidence)", "unseen-confidence",
             "give a number of 0 or more")
         try require(!center, "the implicit loss has no mean to subtract", "center", "leave it out")
-        try require(
-            patience == nil, "early stopping goes by the held-out RMSE, which the implicit loss does not have",
-            "patience", "leave it out; --tolerance ends a job that no longer gets on")
     }
 
     /// What ``validate()`` finds, for what was read from a file; nil when it finds nothing.

@@ -20,7 +20,7 @@ import Testing
         for item in stride(from: 7, to: 611, by: 7) { items.row(item).update(from: items.row(0), count: rank) }
         var output = [Float](repeating: .nan, count: 4 * 611)
         let products = FactorProducts(of: items, kernels: try Kernels(level: level))
-        output.withUnsafeMutableBufferPointer { products.write(of: users, count: 4, to: $0.baseAddress!) }
+        output.withUnsafeMutableBufferPointer { products.write(of: users, rows: 0..<4, to: $0.baseAddress!) }
         for user in 0..<4 {
             for item in 0..<611 {
                 let expected = (0..<rank).reduce(0.0) { $0 + Double(users.row(user)[$1]) * Double(items.row(item)[$1]) }

@@ -2,6 +2,7 @@
 
 import Foundation
 import Model
+import Ranking
 import TestKit
 import Testing
 

@@ -8,7 +8,7 @@ import Training
 struct EarlyStoppingTests {
     private func verdicts(_ errors: [Double], patience: Int) -> [EarlyStopping.Verdict] {
         var watch = EarlyStopping(patience: patience)
-        return errors.enumerated().map { watch.take(sweep: $0.offset + 1, validationRMSE: $0.element) }
+        return errors.enumerated().map { watch.take(sweep: $0.offset + 1, error: $0.element) }
     }
 
     @Test("Stops when so many sweeps in a row were no better than the best")
@@ -22,7 +22,7 @@ struct EarlyStoppingTests {
     func best() {
         var watch = EarlyStopping(patience: 5)
         #expect(watch.bestSweep == nil)
-        for (index, error) in [1, 0.8, 0.8, 0.9].enumerated() { _ = watch.take(sweep: index + 1, validationRMSE: error) }
+        for (index, error) in [1, 0.8, 0.8, 0.9].enumerated() { _ = watch.take(sweep: index + 1, error: error) }
         #expect(watch.bestSweep == 2)
     }
 }

@@ -178,7 +178,6 @@ import Training
         refuses("--unseen-confidence") { $0.implicit?.unseenConfidence = -1 }
         refuses("--unseen-confidence") { $0.implicit?.unseenConfidence = .infinity }
         refuses("--center") { $0.center = true }
-        refuses("--patience") { $0.patience = 3 }
         try Self.configuration().validate(ratingsFrom: 0, to: 5)
         #expect(throws: Failure.self) { try Self.configuration().validate(ratingsFrom: -0.5, to: 5) }
         #expect(throws: Failure.self) { try Self.configuration().validate(ratingsFrom: 1, to: 3e38) }
