@@ -22,6 +22,8 @@ public struct Coordinator {
         case report(JobEvent)
         /// The job as it is between two half-steps, to be kept on disk or not.
         case checkpoint(Checkpoint)
+        /// This hello is for the job that follows.
+        case postpone(Parcel<WorkerMessage>, from: WorkerID)
         /// The job is over; nothing follows.
         case end(JobOutcome)
     }
@@ -135,7 +137,12 @@ public struct Coordinator {
                 workers[id]?.notePeakMemory(peakMemory)
                 close(id)
             // It came too late to take part.
-            case .hello: send(closing.message, to: id, now)
+            case .hello:
+                if settings.hasSuccessor {
+                    actions.append(.postpone(parcel, from: id))
+                } else {
+                    send(closing.message, to: id, now)
+                }
             default: break
             }
             return actions
@@ -729,7 +736,8 @@ public struct Coordinator {
     private mutating func end(
         _ outcome: JobOutcome, _ finish: CoordinatorMessage.Finish, _ reason: String, _ now: Duration
     ) {
-        let message = CoordinatorMessage.finish(finish, reason: reason)
+        let message = CoordinatorMessage.finish(
+            settings.hasSuccessor && finish != .stopped ? .next : finish, reason: reason)
         for id in workers.keys.sorted() { send(message, to: id, now) }
         closing = (outcome, message, now + Self.closingTime)
         if workers.isEmpty { end() }

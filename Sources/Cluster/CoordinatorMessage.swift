@@ -34,6 +34,8 @@ public enum CoordinatorMessage: WireMessage, Hashable {
         case done
         case stopped
         case failed
+        /// Another job follows: join anew.
+        case next
     }
 
     public struct RatingsChunk: Sendable, Hashable {

@@ -20,12 +20,14 @@ public struct CoordinatorSettings: Sendable, Hashable {
     public var heartbeatInterval: Duration
     /// Blocks that a worker has at a time.
     public var blocksInFlight: Int
+    /// Whether the workers are to stay for another job, unless this one is stopped.
+    public var hasSuccessor: Bool
 
     public init(
         minWorkers: Int, kernelLevel: KernelLevel? = nil, suspicionTimeout: Duration = .seconds(5),
         silenceTimeout: Duration = .seconds(30), progressTimeout: Duration = .seconds(300),
         workerTimeout: Duration = .seconds(300), heartbeatInterval: Duration = .seconds(1),
-        blocksInFlight: Int = Limits.blocksInFlight
+        blocksInFlight: Int = Limits.blocksInFlight, hasSuccessor: Bool = false
     ) {
         self.minWorkers = minWorkers
         self.kernelLevel = kernelLevel
@@ -35,6 +37,7 @@ public struct CoordinatorSettings: Sendable, Hashable {
         self.workerTimeout = workerTimeout
         self.heartbeatInterval = heartbeatInterval
         self.blocksInFlight = blocksInFlight
+        self.hasSuccessor = hasSuccessor
     }
 
     var faultTimeouts: FaultDetector.Timeouts {

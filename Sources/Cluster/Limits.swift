@@ -5,7 +5,7 @@ import Training
 /// The bounds on what a message may hold.
 public enum Limits {
     /// The version of the protocol; peers with another one are refused.
-    public static let protocolVersion: UInt16 = 4
+    public static let protocolVersion: UInt16 = 5
     /// A header with the longest lists of blocks in it, of both sides, and room to spare.
     public static let headerByteCount = 8 << 20
     /// The largest payload: a chunk of ratings, or a block of factors (one row at the highest rank fits many times).

@@ -115,7 +115,7 @@ public struct Worker {
             rejoin("the coordinator was not heard of for \(settings.silenceTimeout)")
             return actions
         }
-        // Until there is an answer the connection may not be up, and what is said is lost.
+        // Until there is an answer, what is said may be lost.
         let interval = isAnswered ? settings.heartbeatInterval : Self.knockInterval
         if lastSent == nil || now - lastSent! >= interval {
             say(job == nil ? .hello(hello) : .heartbeat(progress: doneCount, sent: sentCount), now)
@@ -128,6 +128,14 @@ public struct Worker {
         WorkerMessage.Hello(
             name: settings.name, threads: settings.threads, kernelLevels: settings.kernelLevels, credit: Limits.credit,
             memoryLimit: settings.memoryLimit)
+    }
+
+    /// Takes in that the connection is up: what was said before is lost.
+    public mutating func connected(now: Duration) -> [Action] {
+        defer { actions = [] }
+        if isOver || isAnswered { return [] }
+        say(.hello(hello), now)
+        return actions
     }
 
     /// Takes in a message.

@@ -1,5 +1,5 @@
 // Why: the shell around the coordinator's state machine. It owns the router socket and the clock, carries out the
-// machine's actions and tells it what came of them. One thread does all of it.
+// machine's actions and tells it what came of them. One thread does all of it, be it for one job or for one after another.
 
 import ArrayFiles
 import Cluster
@@ -11,7 +11,7 @@ import Ratings
 import Training
 import ZeroMQ
 
-/// A coordinator that listens, and then runs one job.
+/// A coordinator that listens, and runs a job, or several.
 public final class CoordinatorRuntime {
     public struct Options: Sendable {
         public var listen: Endpoint
@@ -64,11 +64,14 @@ public final class CoordinatorRuntime {
     private let lock: EndpointLock?
     private let doorkeeper: Doorkeeper
     private var admissions: Admissions?
-    private let settings: CoordinatorSettings
+    private var settings: CoordinatorSettings
+    private var lobby = Lobby()
     private let failpoints: Failpoints
     private var clock = AwakeClock()
 
     private static let tickInterval = Duration.milliseconds(200)
+    /// How long those who came for another job have to hear that there is none.
+    private static let dismissalTime = Duration.seconds(1)
     /// Messages taken in before the timers are looked at again.
     private static let batch = 256
 
@@ -110,7 +113,7 @@ public final class CoordinatorRuntime {
 
     private var now: Duration { clock.read() }
 
-    /// Runs a job to its end.
+    /// Runs a job to its end. With successors, they run on the kernels of the first that was finished.
     /// - Parameters:
     ///   - checkpoints: where to go on, if any are there, and where new ones go.
     ///   - stop: ends the job when it is asked to.
@@ -151,6 +154,7 @@ public final class CoordinatorRuntime {
             envelope: writer?.envelope ?? Envelope(job: .random(in: 1 ... .max), epoch: 1),
             resuming: resumed?.checkpoint, now: now)
         var pending: Deque<Coordinator.Action> = []
+        for (id, hello) in lobby.leave() { pending.append(contentsOf: machine.receive(hello, from: id, now: now)) }
         var lastTick = Duration.zero
         while true {
             for _ in 0..<Self.batch {
@@ -194,6 +198,7 @@ public final class CoordinatorRuntime {
             case .failed: break
             }
         }
+        if case .done = outcome, settings.hasSuccessor { settings.kernelLevel = machine.kernelLevel }
         return Completion(
             outcome: outcome, kernelLevel: machine.kernelLevel, solver: machine.solver, workers: machine.workerRecords,
             dropped: machine.dropped)
@@ -202,19 +207,30 @@ public final class CoordinatorRuntime {
     /// Takes in the frames of a message: routing id, header, and payload for bulk.
     private func take(_ frames: [Message], _ machine: inout Coordinator) -> [Coordinator.Action] {
         let id = WorkerID(Array(frames[0].bytes))
-        // Of the body, for libzmq may have lost it at the routing id.
-        let name = admissions?.name(of: id, with: frames.last!.peerKey)
-        guard admissions == nil || name != nil else { return machine.expel(id, reason: Admissions.reason, now: now) }
+        guard let name = admittedName(frames, id) else {
+            return machine.expel(id, reason: Admissions.reason, now: now)
+        }
         machine.countReceived(frames.dropFirst().reduce(0) { $0 + $1.bytes.count }, from: id)
         do throws(WireError) {
-            guard frames.count >= 2 else { throw WireError("the message has no header") }
-            let payload = frames.count > 2 ? Payload(frames[2].bytes, owner: frames[2]) : nil
-            var parcel = try Parcel<WorkerMessage>(header: frames[1].bytes, payload: payload)
-            if let name { parcel.message = parcel.message.signed(name) }
-            return machine.receive(parcel, from: id, now: now)
+            return machine.receive(try Self.parcel(frames, name), from: id, now: now)
         } catch {
             return machine.receiveMalformed(error, from: id, now: now)
         }
+    }
+
+    /// - Returns: the name of the sender's key, which is empty without keys; nil when it may not speak.
+    private func admittedName(_ frames: [Message], _ id: WorkerID) -> String? {
+        guard admissions != nil else { return "" }
+        // Of the body, for libzmq may have lost it at the routing id.
+        return admissions!.name(of: id, with: frames.last!.peerKey)
+    }
+
+    private static func parcel(_ frames: [Message], _ name: String) throws(WireError) -> Parcel<WorkerMessage> {
+        guard frames.count >= 2 else { throw WireError("the message has no header") }
+        let payload = frames.count > 2 ? Payload(frames[2].bytes, owner: frames[2]) : nil
+        var parcel = try Parcel<WorkerMessage>(header: frames[1].bytes, payload: payload)
+        if !name.isEmpty { parcel.message = parcel.message.signed(name) }
+        return parcel
     }
 
     /// Puts out those whose keys were taken off the list.
@@ -237,6 +253,8 @@ public final class CoordinatorRuntime {
                 if case .halfStepEnded = event { failpoints.hit("coordinator.halfstep") }
                 observe(event)
             case .checkpoint(let checkpoint): writer?.take(checkpoint)
+            case .postpone(let hello, let id):
+                if let answer = lobby.receive(hello, from: id) { _ = try send(answer, to: id) }
             case .end(let outcome): return outcome
             case .send(let id, let message, let payload):
                 let header = Parcel(message, payload: payload, envelope: machine.envelope).header
@@ -254,5 +272,59 @@ public final class CoordinatorRuntime {
             }
         }
         return nil
+    }
+
+    // MARK: Between jobs
+
+    /// Waits for the next job, keeping those who come meanwhile.
+    /// - Parameters:
+    ///   - stop: ends the wait when it is asked to, and wakes it.
+    ///   - isOver: whether there is a job, or there will be none.
+    ///   - observe: told of strangers, on this thread.
+    public func wait(stop: StopRequest, until isOver: () -> Bool, observe: (JobEvent) -> Void) throws(Failure) {
+        while stop.requested == nil, !isOver() {
+            try receiveInLobby { lobby, parcel, id in lobby.receive(parcel, from: id) }
+            for report in doorkeeper.takeReports() { observe(.warning(report)) }
+            for id in admissions?.takeRevoked() ?? [] {
+                lobby.forget(id)
+                _ = try send(.refused(.unfit, reason: Admissions.reason), to: id)
+            }
+            try socket.wait(milliseconds: 200, or: stop.waker)
+        }
+    }
+
+    /// Tells those who came for another job that there is none.
+    public func dismiss(
+        _ finish: CoordinatorMessage.Finish, reason: String, stop: StopRequest
+    ) throws(Failure) {
+        let message = CoordinatorMessage.finish(finish, reason: reason)
+        for (id, _) in lobby.leave() { _ = try send(message, to: id) }
+        let deadline = now + Self.dismissalTime
+        while now < deadline {
+            try receiveInLobby { _, parcel, _ in if case .hello = parcel.message { message } else { nil } }
+            try socket.wait(milliseconds: 50, or: stop.waker)
+        }
+    }
+
+    /// Takes in what has come, and sends the answers.
+    private func receiveInLobby(
+        _ answer: (inout Lobby, Parcel<WorkerMessage>, WorkerID) -> CoordinatorMessage?
+    ) throws(Failure) {
+        for _ in 0..<Self.batch {
+            guard let frames = try socket.receive(maximumFrames: 3) else { return }
+            let id = WorkerID(Array(frames[0].bytes))
+            // What cannot be read is said again to the next job.
+            guard let name = admittedName(frames, id), let parcel = try? Self.parcel(frames, name),
+                let message = answer(&lobby, parcel, id)
+            else { continue }
+            if try !send(message, to: id) { lobby.forget(id) }
+        }
+    }
+
+    /// - Returns: whether it is under way.
+    private func send(_ message: CoordinatorMessage, to id: WorkerID) throws(Failure) -> Bool {
+        let header = Parcel(message, payload: nil, envelope: .none).header
+        if case .sent = try socket.send([.copied(id.bytes), .copied(header)]) { return true }
+        return false
     }
 }

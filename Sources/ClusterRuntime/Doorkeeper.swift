@@ -83,6 +83,7 @@ package final class Doorkeeper: Sendable {
             while !state.withLock({ $0.isClosed }) {
                 try answerAll(authenticator)
                 while let event = try monitor.next() { take(event) }
+                report(state.withLock { $0.handshakes.settle(now: began.duration(to: .now)) })
                 if let list, ContinuousClock.now - refreshed > Self.refreshInterval {
                     report(list.refresh())
                     refreshed = ContinuousClock.now
@@ -106,6 +107,7 @@ package final class Doorkeeper: Sendable {
             guard answer.waited else { return }
             guard let decision = answer.decision, !decision.isAdmitted else { continue }
             state.withLock { state in
+                state.handshakes.noteDenial(at: decision.address)
                 if decision.key == state.expected { return }
                 if let text = state.handshakes.take(decision, list: list?.folder ?? "") { Self.add([text], to: &state) }
             }
@@ -114,7 +116,7 @@ package final class Doorkeeper: Sendable {
 
     private func take(_ event: SocketMonitor.Event) {
         state.withLock { state in
-            if let text = state.handshakes.take(event, now: began.duration(to: .now), address: peerAddress) { Self.add([text], to: &state) }
+            Self.add(state.handshakes.take(event, now: began.duration(to: .now), address: peerAddress), to: &state)
         }
     }
 

@@ -3,7 +3,8 @@
 //
 // libzmq tells that a handshake failed and, right after it, which connection ended; where that was is asked of the
 // connection when it is accepted. It says nothing of peers that speak ZMTP 1 or 2, so of these, and of all that
-// never came to a handshake, there is only the end of a connection that had not succeeded.
+// never came to a handshake, there is only the end of a connection that had not succeeded. Nor does it say which
+// connection's handshake succeeded: where one ends while another is at its own, the other's outcome, or its time, tells.
 
 import Failures
 import Foundation
@@ -13,9 +14,19 @@ import ZeroMQ
 package struct HandshakeReports {
     /// Whether this end has keys.
     let hasKeys: Bool
-    private var accepted: [Int32: (address: String, time: Duration)] = [:]
-    /// How many of them may still be at their handshake.
+    private struct Connection {
+        let address: String
+        let accepted: Duration
+        /// Whether its handshake is known to be over.
+        var isSettled = false
+    }
+    private var connections: [Int32: Connection] = [:]
+    /// Handshakes whose end was not told, be it that the connection ended.
     private var unfinishedCount = 0
+    /// Where those were that have ended perhaps without a handshake.
+    private var suspects: [String] = []
+    /// Where those are whose keys were denied and who have not hung up yet, as it is for them to do.
+    private var denied: [String: Int] = [:]
     private var failure: SocketMonitor.HandshakeFailure?
     /// The causes that were told of, each with the addresses; an empty one where that was over already.
     private var said: [String: Set<String>] = [:]
@@ -37,40 +48,72 @@ package struct HandshakeReports {
     ///   - now: of any monotonic clock.
     ///   - address: asked where the other end of a connection is.
     /// - Returns: what is to be said.
-    package mutating func take(_ event: SocketMonitor.Event, now: Duration, address: (Int32) -> String) -> String? {
+    package mutating func take(_ event: SocketMonitor.Event, now: Duration, address: (Int32) -> String) -> [String] {
         switch event {
         case .accepted(let descriptor):
-            if accepted.count >= Self.mostConnections { accepted = [:] }
-            accepted[descriptor] = (address(descriptor), now)
+            if connections.count >= Self.mostConnections { connections = [:] }
+            connections[descriptor] = Connection(address: address(descriptor), accepted: now)
             unfinishedCount += 1
-        case .succeeded: unfinishedCount = max(0, unfinishedCount - 1)
+        case .succeeded:
+            unfinishedCount = max(0, unfinishedCount - 1)
+            if suspects.count > unfinishedCount { suspects.removeFirst() }
+            if unfinishedCount == 0 { settleAll() }
         case .failed(let failure):
             unfinishedCount = max(0, unfinishedCount - 1)
-            self.failure = failure
+            // Of the others, the end of the connection follows at once.
+            if failure != .denied { self.failure = failure }
         case .disconnected(let descriptor):
-            let connection = accepted.removeValue(forKey: descriptor)
+            let connection = connections.removeValue(forKey: descriptor)
             let address = connection?.address ?? ""
             if let failure {
                 self.failure = nil
-                switch failure {
-                // Told of by the authenticator, which knows the key.
-                case .denied: return nil
                 // Which end hangs up first is chance: it may be one of whom more was known the time before.
-                case .ended where said.values.contains { $0.contains(address) }:
+                if failure == .ended, said.values.contains(where: { $0.contains(address) }) {
                     failedCount += 1
-                    return nil
-                default: return say("a connection", at: address, cause(of: failure))
+                    return []
                 }
+                return [say("a connection", at: address, cause(of: failure))].compactMap(\.self)
             }
-            guard unfinishedCount > 0, let connection, now - connection.time < Self.handshakeTime else { return nil }
-            unfinishedCount = min(unfinishedCount - 1, accepted.count)
-            return say("a connection", at: address, Self.isNoPeer)
+            // The authenticator, which knew the key, has told of it.
+            if let count = denied[address] {
+                denied[address] = count > 1 ? count - 1 : nil
+                return []
+            }
+            guard unfinishedCount > 0, let connection, isUnsettled(connection, now) else { return [] }
+            suspects.append(address)
+            return settle(now: now)
         }
-        return nil
+        return []
     }
 
-    /// Takes in that a key was denied.
-    /// - Returns: what is to be said.
+    /// Says what time has shown of those that have ended.
+    package mutating func settle(now: Duration) -> [String] {
+        let underWay = connections.values.count { isUnsettled($0, now) }
+        guard !suspects.isEmpty, underWay == 0 || unfinishedCount >= suspects.count + underWay else { return [] }
+        let failed = suspects.prefix(unfinishedCount)
+        suspects = []
+        unfinishedCount -= failed.count
+        if underWay == 0 { settleAll() }
+        return failed.compactMap { say("a connection", at: $0, Self.isNoPeer) }
+    }
+
+    private func isUnsettled(_ connection: Connection, _ now: Duration) -> Bool {
+        !connection.isSettled && now - connection.accepted < Self.handshakeTime
+    }
+
+    /// Takes all handshakes for ended.
+    private mutating func settleAll() {
+        unfinishedCount = 0
+        suspects = []
+        for descriptor in connections.keys { connections[descriptor]!.isSettled = true }
+    }
+
+    /// Takes in that the key of one at `address` was denied.
+    package mutating func noteDenial(at address: String) {
+        if denied.count < Self.mostConnections { denied[address, default: 0] += 1 }
+    }
+
+    /// - Returns: what is to be said of a key that was denied.
     mutating func take(_ decision: Authenticator.Decision, list: String) -> String? {
         say(
             "the key that begins with \(decision.key.z85.prefix(6))", at: decision.address,

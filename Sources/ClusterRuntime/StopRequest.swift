@@ -17,6 +17,9 @@ public final class StopRequest: Sendable {
         waker.wake()
     }
 
+    /// Wakes the runtime's thread, to look whatever else it waits for.
+    public func wake() { waker.wake() }
+
     /// Why it was asked for; nil when it was not.
     public var requested: String? { reason.withLock { $0 } }
 }

@@ -82,7 +82,7 @@ public final class WorkerRuntime {
 
     private var now: Duration { clock.read() }
 
-    /// Joins the coordinator, works until the job ends, and returns how it ended.
+    /// Joins the coordinator, works until the job ends and no other follows, and returns how it ended.
     /// - Throws: a ``Failure`` of kind `unavailable` when the coordinator is not heard of for too long.
     public func run() throws(Failure) -> Worker.Ending {
         var lastHeard = now
@@ -95,7 +95,11 @@ public final class WorkerRuntime {
             let ending = try converse(session, &machine, &lastHeard)
             if machine.presentEnvelope != .none { newest = machine.presentEnvelope }
             for (reason, count) in machine.dropped { logger.notice("messages not acted on: \(count) \(reason.rawValue)") }
-            if let ending { return ending }
+            switch ending {
+            case .finished(.next, let reason): logger.info("waiting for the next job: \(reason)")
+            case let ending?: return ending
+            case nil: break
+            }
         }
     }
 
@@ -118,6 +122,7 @@ public final class WorkerRuntime {
                 throw door.silence(of: options.coordinator, for: options.coordinatorTimeout)
             }
             while let event = try session.monitor.next() {
+                if event == .succeeded { pending.append(contentsOf: machine.connected(now: now)) }
                 if let text = door.take(event, now: now) { logger.warning("\(options.coordinator): \(text)") }
             }
             // libzmq has given up on this socket.
@@ -132,7 +137,7 @@ public final class WorkerRuntime {
                 pending.append(contentsOf: machine.tick(now: now))
             }
             if let end = try carryOut(&pending, &machine, session) { return end.ending }
-            try session.socket.wait(milliseconds: 100, or: stop.waker)
+            try ZeroMQ.wait(for: session.socket, session.monitor, milliseconds: 100, or: stop.waker)
         }
     }
 

@@ -43,6 +43,9 @@ extension JobOptions {
     /// - Throws: a ``Failure`` of kind `usage` when a value is none of the option's.
     public func setting(_ values: [String: String]) throws(Failure) -> JobOptions {
         var options = self
+        var values = values
+        // Of a grid that has both, it is for the candidates with biases.
+        if values["biases"] == "no" { values["bias-regularization"] = nil }
         // In the order of the table, so that the result does not depend on that of a dictionary.
         for named in Self.named {
             guard let value = values[named.name] else { continue }

@@ -88,20 +88,34 @@ public struct TrainingRun: Sendable {
         observe: @escaping @Sendable (JobEvent) -> Void = { _ in },
         listening: @escaping @Sendable (_ endpoint: String) -> Void = { _ in }
     ) async throws(Failure) -> Report {
-        try await onDedicatedThread(named: "coordinator") { () throws(Failure) in
-            let clock = ContinuousClock()
-            let began = clock.now
-            let completion = try Context.use { context throws(Failure) in
+        let began = ContinuousClock.now
+        return try await onDedicatedThread(named: "coordinator") { () throws(Failure) in
+            try Context.use { context throws(Failure) in
                 let coordinator = try CoordinatorRuntime(options, context: context)
                 listening(coordinator.endpoint)
-                let view = ProgressView(logger: logger, sweeps: configuration.sweeps)
-                defer { view.finish() }
-                return try coordinator.run(configuration, store: store, checkpoints: checkpoints, stop: stop) { event in
-                    view.show(event)
-                    observe(event)
-                }
+                return try self.run(on: coordinator, options.failpoints, stop: stop, logger: logger, began: began, observe: observe)
             }
-            return try finish(completion, logger, options.failpoints) { (clock.now - began) / .seconds(1) }
+        }
+    }
+
+    /// Runs the job on a coordinator that listens, and writes the model.
+    /// - Parameter began: from when on its seconds count.
+    func run(
+        on coordinator: CoordinatorRuntime, _ failpoints: Failpoints, stop: StopRequest, logger: Logger,
+        began: ContinuousClock.Instant = .now, observe: (JobEvent) -> Void
+    ) throws(Failure) -> Report {
+        let completion = try solve(on: coordinator, stop: stop, logger: logger, observe: observe)
+        return try finish(completion, logger, failpoints) { (.now - began) / .seconds(1) }
+    }
+
+    private func solve(
+        on coordinator: CoordinatorRuntime, stop: StopRequest, logger: Logger, observe: (JobEvent) -> Void
+    ) throws(Failure) -> CoordinatorRuntime.Completion {
+        let view = ProgressView(logger: logger, sweeps: configuration.sweeps)
+        defer { view.finish() }
+        return try coordinator.run(configuration, store: store, checkpoints: checkpoints, stop: stop) { event in
+            view.show(event)
+            observe(event)
         }
     }
 

@@ -105,7 +105,7 @@ enum SmallJob {
                 say(
                     .solved(.init(halfStep: halfStep, block: block, sums: sums, seconds: 0)),
                     factors(rows: data.plan[halfStep.side].rows(block).count))
-            case .send, .report: break
+            case .send, .report, .postpone: break
             }
         }
         preconditionFailure("the job does not come to its end")

@@ -539,6 +539,7 @@ public struct SimulatedCluster {
             switch action {
             case .report(let event): take(event)
             case .checkpoint(let checkpoint): checkpoints.append((checkpoint, result.objectives))
+            case .postpone: break
             case .end(let outcome):
                 result.outcome = outcome
                 hasEnded = true

@@ -55,15 +55,29 @@ public struct Trial: SealedDocument, Sendable, Hashable {
     /// Why it failed.
     public var failure: String?
     public var sweeps: Int?
+    /// The sweep whose factors were kept, where early stopping chose it.
+    public var keptSweep: Int?
+    /// The level of the kernels, on which the last digits rest.
+    public var kernels: String?
     public var seconds: Double
 
-    public init(candidate: Int, fold: Int, value: Double?, failure: String?, sweeps: Int?, seconds: Double) {
+    public init(
+        candidate: Int, fold: Int, value: Double? = nil, failure: String? = nil, sweeps: Int? = nil,
+        keptSweep: Int? = nil, kernels: String? = nil, seconds: Double = 0
+    ) {
         self.candidate = candidate
         self.fold = fold
         self.value = value
         self.failure = failure
         self.sweeps = sweeps
+        self.keptSweep = keptSweep
+        self.kernels = kernels
         self.seconds = seconds
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case candidate, fold, value, failure, sweeps, kernels, seconds
+        case keptSweep = "kept_sweep"
     }
 }
 

@@ -3,8 +3,12 @@
 // difference of a candidate's loss to the best one's on fold j, it is dropped
 //
 //     after one fold      when d_1 is more than 5% of the best one's loss
-//     after f folds       when the mean of d is more than twice its standard error, s / sqrt(f), and more than 0.2% of the
-//                         best one's mean loss
+//     after f folds       when the mean of d is more than t times its standard error, s / sqrt(f), with t the quantile of
+//                         Student's distribution with f - 1 degrees of freedom that 5% are above, and more than 0.2% of
+//                         the best one's mean loss
+//
+// so one that is as good as the best is dropped after a given fold in a case of twenty at most. (The test is that of
+// paired differences; to race candidates by it: Maron and Moore, "Hoeffding races", 1994.)
 //
 // What is dropped depends on the losses alone, so a search that was broken off and resumed drops the same.
 
@@ -33,25 +37,59 @@ public struct Standing: Sendable, Hashable {
     }
 }
 
-/// The candidates of a search, fold after fold.
+/// The candidates of a search, fold after fold: says which trial is next, and takes its result.
 public struct Race: Sendable {
     public private(set) var standings: [Standing]
+    /// Folds that are tried.
+    public let foldCount: Int
     /// Whether no candidate is dropped but those that fail.
     private let keepsAll: Bool
+    private var fold = 0
+    /// Those that are tried on this fold, and which of them is next.
+    private var entrants: [Int]
+    private var position = 0
 
-    public init(count: Int, keepsAll: Bool) {
+    /// - Parameters:
+    ///   - count: candidates, 1 or more.
+    ///   - folds: 1 or more.
+    public init(count: Int, folds: Int, keepsAll: Bool = false) {
         standings = Array(repeating: Standing(), count: count)
+        foldCount = folds
         self.keepsAll = keepsAll
+        entrants = Array(0..<count)
     }
 
-    /// The candidates that are tried on the next fold.
+    /// A trial to be made.
+    public struct Heat: Sendable, Hashable {
+        public var candidate: Int
+        public var fold: Int
+        /// Which of the fold's trials it is, from 1, and how many there are.
+        public var ordinal: Int
+        public var count: Int
+    }
+
+    /// The next trial; nil when the race is over.
+    public var next: Heat? {
+        guard fold < foldCount, position < entrants.count else { return nil }
+        return Heat(candidate: entrants[position], fold: fold, ordinal: position + 1, count: entrants.count)
+    }
+
+    /// Takes in the result of the next trial: the smaller the better; nil when it failed.
+    public mutating func take(_ loss: Double?) {
+        precondition(next != nil, "the race is over")
+        standings[entrants[position]].losses.append(loss)
+        position += 1
+        guard position == entrants.count else { return }
+        fold += 1
+        drop(after: fold)
+        (entrants, position) = (running, 0)
+    }
+
+    /// The candidates that have neither been dropped nor failed.
     public var running: [Int] { standings.indices.filter { standings[$0].droppedAfter == nil && !standings[$0].hasFailed } }
 
-    /// Takes in the result of a candidate's next trial; nil when it failed.
-    public mutating func take(_ loss: Double?, of candidate: Int) { standings[candidate].losses.append(loss) }
-
     /// Drops candidates when all running ones have been tried on `folds` folds.
-    public mutating func endFold(_ folds: Int) {
+    private mutating func drop(after folds: Int) {
         guard !keepsAll, let best else { return }
         let leader = standings[best].losses.compactMap(\.self)
         let level = abs(leader.reduce(0, +) / Double(folds))
@@ -61,7 +99,8 @@ public struct Race: Sendable {
             let isWorse =
                 folds == 1
                 ? mean > 0.05 * level
-                : mean > 2 * Self.standardError(differences.map { $0 - mean }) && mean > 0.002 * level
+                : mean > studentQuantile(degreesOfFreedom: folds - 1) * Self.standardError(differences.map { $0 - mean })
+                    && mean > 0.002 * level
             if isWorse { standings[candidate].droppedAfter = folds }
         }
     }

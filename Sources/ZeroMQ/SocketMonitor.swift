@@ -97,6 +97,13 @@ extension Socket {
     public func stopMonitoring() { zmq_socket_monitor(handle, nil, 0) }
 }
 
+/// Waits until there is a message, the monitor has an event, `waker` is woken, or the time is up.
+public func wait(
+    for socket: borrowing Socket, _ monitor: borrowing SocketMonitor, milliseconds: Int, or waker: Waker
+) throws(Failure) {
+    try Socket.wait(for: [socket.handle, monitor.socket.handle], milliseconds: milliseconds, or: waker)
+}
+
 /// Waits until someone asks the authenticator, the monitor has an event, `waker` is woken, or the time is up.
 public func wait(
     for authenticator: borrowing Authenticator, _ monitor: borrowing SocketMonitor, milliseconds: Int, or waker: Waker

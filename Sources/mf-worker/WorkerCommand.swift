@@ -13,7 +13,7 @@ import ZeroMQ
 struct WorkerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "mf-worker",
-        abstract: "Solves blocks of factors for a coordinator, until the job is over.",
+        abstract: "Solves blocks of factors for a coordinator, until the job or the search is over.",
         discussion: """
             Start any number, on any hosts, before or after the coordinator. A worker that finds the coordinator's
             store under the same path maps it; the others are sent their ratings.
@@ -23,7 +23,7 @@ struct WorkerCommand: AsyncParsableCommand {
             """,
         version: programVersion)
 
-    @Option(help: ArgumentHelp("Where mf-coordinator listens.", valueName: "endpoint"))
+    @Option(help: ArgumentHelp("Where mf-coordinator, or mf tune, listens.", valueName: "endpoint"))
     var coordinator: String
 
     @Option(help: ArgumentHelp("This worker's secret key, NAME.key_secret of mf keygen.", valueName: "file"))

@@ -21,15 +21,12 @@ struct TrialRunner {
     }
 
     private let search: TuningSearch
-    private let local: LocalTraining
+    private let session: TrainingSession
     private let scratch: ScratchFolder
 
-    init(_ search: TuningSearch, workers: LocalWorkerOptions, logging: LoggingOptions) throws(Failure) {
+    init(_ search: TuningSearch, on session: TrainingSession) throws(Failure) {
         self.search = search
-        var quiet = logging
-        // A line a trial is enough; sweeps are for who asks for more.
-        if logging.logLevel == .info { quiet.logLevel = .warning }
-        local = try LocalTraining(workers, logging: quiet)
+        self.session = session
         scratch = try ScratchFolder()
     }
 
@@ -46,18 +43,19 @@ struct TrialRunner {
     /// Tries a candidate.
     /// - Throws: what ends the search: a signal, a full disk, workers that cannot be had. What the candidate itself cannot
     ///   do is the trial's failure.
-    func run(_ candidate: Int, on fold: Fold) async throws -> Trial {
+    func run(_ candidate: Int, on fold: Fold) async throws(Failure) -> Trial {
         let clock = ContinuousClock()
         let began = clock.now
-        var trial = Trial(candidate: candidate, fold: fold.number, value: nil, failure: nil, sweeps: nil, seconds: 0)
-        do {
+        var trial = Trial(candidate: candidate, fold: fold.number)
+        do throws(Failure) {
             let run = try TrainingRun(
                 search.description.configurations[candidate], ratings: fold.path, model: scratch("model"))
-            let report = try await local.run(run)
-            trial.sweeps = report.sweeps
+            let report = try await session.train(run)
+            (trial.sweeps, trial.keptSweep, trial.kernels) = (report.sweeps, report.keptSweep, report.kernels)
             trial.value = try value(report, fold)
-        } catch let failure as Failure where failure.kind == .badData {
-            trial.failure = failure.description
+        } catch {
+            guard error.kind == .badData else { throw error }
+            trial.failure = error.description
         }
         trial.seconds = (clock.now - began) / .seconds(1)
         return trial

@@ -6,6 +6,7 @@ import CommandSupport
 import Evaluation
 import Failures
 import Foundation
+import LeastSquares
 import Model
 import Ratings
 import Training
@@ -26,8 +27,9 @@ struct TuneCommand: AsyncParsableCommand {
             Parameters are the options of mf train: \(JobOptions.named.map(\.name).joined(separator: ", ")).
             (biases=yes,no; alpha=A is confidence=linear:A.) All other options hold for every candidate.
 
-            Example:
+            Examples:
               mf tune --ratings store --grid "rank=16,32,64 regularization=0.02:0.2:log5" --results search
+              mf tune --ratings store --grid "rank=64,128" --listen tcp://127.0.0.1:5555 --min-workers 2
             """)
 
     @Option(help: ArgumentHelp("A store that `mf import` wrote, or a rating file.", valueName: "store-or-file"))
@@ -69,39 +71,64 @@ struct TuneCommand: AsyncParsableCommand {
 
     @OptionGroup var workers: LocalWorkerOptions
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            Search on workers that connect here, tcp://HOST:PORT or ipc://PATH, instead of starting some; they are \
+            mf-worker processes, and stay until the search is over.
+            """, valueName: "endpoint"))
+    var listen: String?
+
+    @OptionGroup var coordinator: CoordinatorOptions
+
     @Flag(help: "Print one JSON object, with every trial.")
     var json = false
 
     @OptionGroup var logging: LoggingOptions
 
     func run() async throws {
+        let sessions = try sessions()
         let search = try plan()
-        let journal = try journal(of: search)
-        var race = Race(count: search.candidates.count, keepsAll: keepAll)
-        var trials: [Trial] = []
-        let runner = try TrialRunner(search, workers: workers, logging: logging)
-        for fold in 0..<search.description.foldsTried {
-            let tried = race.running
-            var prepared: TrialRunner.Fold?
-            for (index, candidate) in tried.enumerated() {
-                let known = journal?.trial(candidate, fold: fold)
-                let trial: Trial
-                if let known { trial = known } else {
-                    if prepared == nil { prepared = try runner.prepare(fold) }
-                    trial = try await runner.run(candidate, on: prepared!)
-                    try journal?.keep(trial)
-                }
-                trials.append(trial)
-                race.take(trial.value.map { search.metric.loss($0) }, of: candidate)
-                report(trial, index + 1, tried.count, search, race, isKnown: known != nil)
-            }
-            race.endFold(fold + 1)
+        var run = SearchRun(search, try journal(of: search), keepsAll: keepAll, isQuiet: logging.logLevel > .info)
+        run.replay()
+        if !run.isOver {
+            let kernels = try kernels(of: run.trials)
+            run = try await sessions.whileOpen(kernels: kernels) { [run] session in try await run.finished(on: session) }
         }
-        let report = TuningReport(search, race, trials, ratings: ratings)
+        let report = TuningReport(search, run.race, run.trials, ratings: ratings)
         if json { try printJSON(report) } else { for line in report.lines { print(line) } }
-        if race.best == nil {
+        if run.race.best == nil {
             throw Failure(.badData, "every candidate has failed", remedy: "see why above, and try other values")
         }
+    }
+
+    /// Who has the workers.
+    private func sessions() throws(Failure) -> any SessionProvider {
+        var quiet = logging
+        // A line a trial is enough; sweeps are for who asks for more.
+        if logging.logLevel == .info { quiet.logLevel = .notice }
+        if let listen {
+            if let given = workers.given {
+                throw Failure(.usage, "with --listen the workers are started elsewhere", at: given, remedy: "leave it out")
+            }
+            return try ClusterTraining(listen: listen, coordinator, kernels: workers.kernels, logging: quiet)
+        }
+        if let given = coordinator.given {
+            throw Failure(
+                .usage, "this is for workers that are started elsewhere", at: given, remedy: "give --listen ENDPOINT too")
+        }
+        return try LocalTraining(workers, logging: quiet)
+    }
+
+    /// The level of the trials that are known, with which the others are to be made.
+    private func kernels(of trials: [Trial]) throws(Failure) -> KernelLevel? {
+        let level = trials.lazy.compactMap(\.kernels).first.flatMap(KernelLevel.init(rawValue:))
+        if let level, let asked = try workers.kernels.level(), asked != level {
+            throw Failure(
+                .usage, "the trials in --results were made with \(level.rawValue) kernels", at: "--kernels \(asked.rawValue)",
+                remedy: "leave it out, or give another --results folder")
+        }
+        return level
     }
 
     /// Checks everything that can be checked before the first trial.
@@ -114,11 +141,15 @@ struct TuneCommand: AsyncParsableCommand {
         let candidates = if let random { grid.draw(random, seed: tuningSeed) } else { try grid.candidates() }
         let store = try RatingImporter.openStoreOrFile(ratings)
         var configurations: [JobConfiguration] = []
+        var different: [Candidate] = []
         for candidate in candidates {
             do throws(Failure) {
                 let configuration = try job.setting(candidate).configuration()
                 try configuration.validate(ratingsFrom: store.description.minimum, to: store.description.maximum)
+                // Two of biases=no that differ in the regularization of biases are one, for example.
+                if configurations.contains(configuration) { continue }
                 configurations.append(configuration)
+                different.append(candidate)
             } catch {
                 throw Failure(
                     error.kind, "the candidate \(grid.text(candidate)) cannot be: \(error.what)",
@@ -133,7 +164,7 @@ struct TuneCommand: AsyncParsableCommand {
                 remedy: "choose a metric of rankings, such as ndcg@20")
         }
         return TuningSearch(
-            store: store, grid: grid, candidates: candidates,
+            store: store, grid: grid, candidates: different,
             description: SearchDescription(
                 storeFingerprint: store.fingerprint, configurations: configurations, folds: folds,
                 foldsTried: triedFolds ?? folds, seed: tuningSeed, metric: chosen.metric.name),
@@ -149,52 +180,4 @@ struct TuneCommand: AsyncParsableCommand {
         }
         return try Journal(path: results, of: search.description, resumes: resume)
     }
-
-    /// Says how a trial went.
-    private func report(
-        _ trial: Trial, _ index: Int, _ count: Int, _ search: TuningSearch, _ race: Race, isKnown: Bool
-    ) {
-        guard logging.logLevel <= .info else { return }
-        let name = search.metric.metric.name
-        let result = trial.value.map { "\(name) \(decimal($0, 4))" } ?? "failed: \(trial.failure ?? "")"
-        let best = race.best.map {
-            "; best mean so far \(decimal(search.metric.value(ofLoss: race.standings[$0].mean!), 4)), "
-                + search.grid.text(search.candidates[$0])
-        }
-        let time = isKnown ? "known" : "\(decimal(trial.seconds, 1)) s"
-        FileHandle.standardError.write(
-            Data(
-                """
-                fold \(trial.fold + 1) of \(search.description.foldsTried), candidate \(index) of \(count): \
-                \(search.grid.text(search.candidates[trial.candidate])): \(result), \(time)\(best ?? "")\n
-                """.utf8))
-    }
-}
-
-private func decimal(_ value: Double, _ places: Int) -> String { String(format: "%.\(places)f", value) }
-
-/// What is searched.
-struct TuningSearch {
-    let store: RatingStore
-    let grid: Grid
-    let candidates: [Candidate]
-    let description: SearchDescription
-    let metric: TuningMetric
-}
-
-/// The metric that decides.
-struct TuningMetric {
-    let metric: Metric
-
-    init(_ name: String) throws(Failure) {
-        let metrics = try Metric.list(name)
-        guard metrics.count == 1, metrics[0].kind != .coverage else {
-            throw Failure(.usage, "\(name) is no one measure of quality", at: "--metric", remedy: "choose one, such as rmse or ndcg@20")
-        }
-        metric = metrics[0]
-    }
-
-    /// The smaller the better.
-    func loss(_ value: Double) -> Double { metric.kind.isError ? value : -value }
-    func value(ofLoss loss: Double) -> Double { metric.kind.isError ? loss : -loss }
 }

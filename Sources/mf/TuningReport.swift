@@ -49,7 +49,15 @@ struct TuningReport: Encodable {
         }
         names = race.ranking.map { search.grid.text(search.candidates[$0]) }
         command = race.best.map { best in
-            ["mf", "train", "--ratings", ratings, "--model", "MODEL"] + search.description.configurations[best].arguments
+            var configuration = search.description.configurations[best]
+            let kept = trials.filter { $0.candidate == best }.compactMap(\.keptSweep)
+            if configuration.patience != nil, !kept.isEmpty {
+                // Where a training without held-out ratings stops too.
+                configuration.patience = nil
+                configuration.sweeps = Int((Double(kept.reduce(0, +)) / Double(kept.count)).rounded())
+                configuration.tolerance = 0
+            }
+            return ["mf", "train", "--ratings", ratings, "--model", "MODEL"] + configuration.arguments
         }
     }
 

@@ -8,7 +8,7 @@ import LeastSquares
 import Logging
 import Subprocess
 
-/// The worker processes of one `mf train`.
+/// The worker processes of one command.
 struct WorkerProcesses {
     private let executable: String
     private let arguments: [String]
@@ -51,14 +51,14 @@ struct WorkerProcesses {
     /// - Parameter reason: why the last worker left, if that is known.
     func whileRunning<Result: Sendable>(
         stop: StopRequest, logger: Logger, reason: () -> String?,
-        _ body: @escaping @Sendable (_ listening: @escaping Announcement) async throws(Failure) -> Result
+        _ body: @escaping @Sendable (_ listening: @escaping Announcement) async throws -> Result
     ) async throws -> Result {
         return try await withThrowingTaskGroup(of: Event<Result>.self) { group in
             let (endpoints, announcement) = AsyncStream.makeStream(of: String.self)
             group.addTask { .listening(await endpoints.first { _ in true }) }
             group.addTask {
                 defer { announcement.finish() }
-                do throws(Failure) {
+                do {
                     return .done(.success(try await body { announcement.yield($0) }))
                 } catch {
                     return .done(.failure(error))
@@ -66,7 +66,7 @@ struct WorkerProcesses {
             }
             var remaining = 0
             var abandoned: WorkerDefect?
-            var outcome: Swift.Result<Result, Failure>?
+            var outcome: Swift.Result<Result, any Error>?
             for try await event in group {
                 switch event {
                 case .listening(let endpoint):
@@ -145,7 +145,7 @@ private enum Event<Result: Sendable>: Sendable {
     case listening(String?)
     /// With what was wrong, if anything was.
     case workerEnded(WorkerDefect?)
-    case done(Swift.Result<Result, Failure>)
+    case done(Swift.Result<Result, any Error>)
     /// The workers have had the time to end by themselves.
     case timeUp
 }

@@ -152,7 +152,7 @@ import ZeroMQ
         func connection(_ descriptor: Int32, _ failure: SocketMonitor.HandshakeFailure?, from address: String) -> String? {
             _ = reports.take(.accepted(descriptor: descriptor), now: .zero) { _ in address }
             if let failure { _ = reports.take(.failed(failure), now: .zero) { _ in "" } }
-            return reports.take(.disconnected(descriptor: descriptor), now: .seconds(1)) { _ in "" }
+            return reports.take(.disconnected(descriptor: descriptor), now: .seconds(1)) { _ in "" }.first
         }
         #expect(connection(5, .mechanism, from: "10.0.0.1")?.contains("from 10.0.0.1: it has no key") == true)
         #expect(connection(5, .mechanism, from: "10.0.0.1") == nil)
@@ -167,15 +167,58 @@ import ZeroMQ
         #expect(reports.failedCount == 8)
         // A key that is denied while somebody else is still at its handshake: only the authenticator tells of it.
         _ = reports.take(.accepted(descriptor: 8), now: .zero) { _ in "10.0.0.8" }
+        reports.noteDenial(at: "10.0.0.7")
         #expect(connection(9, .denied, from: "10.0.0.7") == nil)
-        let other = reports.take(.disconnected(descriptor: 8), now: .seconds(1)) { _ in "" }
+        let other = reports.take(.disconnected(descriptor: 8), now: .seconds(1)) { _ in "" }.first
         #expect(other?.contains("from 10.0.0.8: it does not speak this protocol") == true)
         #expect(reports.failedCount == 9)
         // One that succeeded and leaves is no failure.
         _ = reports.take(.accepted(descriptor: 7), now: .zero) { _ in "10.0.0.9" }
-        #expect(reports.take(.succeeded, now: .zero) { _ in "" } == nil)
-        #expect(reports.take(.disconnected(descriptor: 7), now: .seconds(1)) { _ in "" } == nil)
+        #expect(reports.take(.succeeded, now: .zero) { _ in "" }.isEmpty)
+        #expect(reports.take(.disconnected(descriptor: 7), now: .seconds(1)) { _ in "" }.isEmpty)
         #expect(reports.failedCount == 9)
+    }
+
+    private func accept(_ descriptor: Int32, _ reports: inout HandshakeReports, at seconds: Int) {
+        _ = reports.take(.accepted(descriptor: descriptor), now: .seconds(seconds)) { "10.0.0.\($0)" }
+    }
+    private func end(_ descriptor: Int32, _ reports: inout HandshakeReports, at seconds: Int) -> [String] {
+        reports.take(.disconnected(descriptor: descriptor), now: .seconds(seconds)) { _ in "" }
+    }
+
+    /// As a worker does that joins anew: its new connection is there before the old one is gone.
+    @Test func whoLeavesWhileAnotherComesIsNoStranger() {
+        var reports = HandshakeReports(hasKeys: false)
+        accept(5, &reports, at: 0)
+        _ = reports.take(.succeeded, now: .zero) { _ in "" }
+        accept(6, &reports, at: 1)
+        #expect(end(5, &reports, at: 1).isEmpty)
+        _ = reports.take(.succeeded, now: .seconds(1)) { _ in "" }
+        #expect(reports.settle(now: .seconds(60)).isEmpty)
+        // Two at once, of whom the first leaves again before the second's handshake is over.
+        accept(7, &reports, at: 2)
+        accept(8, &reports, at: 2)
+        _ = reports.take(.succeeded, now: .seconds(2)) { _ in "" }
+        #expect(end(7, &reports, at: 2).isEmpty)
+        _ = reports.take(.succeeded, now: .seconds(2)) { _ in "" }
+        #expect(reports.settle(now: .seconds(60)).isEmpty)
+        #expect(reports.failedCount == 0)
+    }
+
+    @Test func aStrangerAmongOthersIsToldOfWhenTheirsIsOver() {
+        var reports = HandshakeReports(hasKeys: false)
+        accept(5, &reports, at: 0)
+        accept(6, &reports, at: 0)
+        _ = reports.take(.succeeded, now: .zero) { _ in "" }
+        // Which of the two it was is not known yet.
+        #expect(end(6, &reports, at: 1).isEmpty)
+        #expect(reports.settle(now: .seconds(2)).isEmpty)
+        #expect(reports.settle(now: .seconds(7)).map { $0.contains("10.0.0.6") } == [true])
+        #expect(reports.settle(now: .seconds(8)).isEmpty)
+        // Both ended, and neither handshake did.
+        accept(7, &reports, at: 10)
+        accept(8, &reports, at: 10)
+        #expect(end(7, &reports, at: 10).count + end(8, &reports, at: 10).count == 2)
     }
 
     @Test func aScannerDoesNotFillTheLog() {
@@ -184,7 +227,7 @@ import ZeroMQ
         for index in 0..<10_000 {
             _ = reports.take(.accepted(descriptor: 5), now: .zero) { _ in "10.0.\(index >> 8).\(index & 255)" }
             _ = reports.take(.failed(.ended), now: .zero) { _ in "" }
-            if reports.take(.disconnected(descriptor: 5), now: .zero, address: { _ in "" }) != nil { said += 1 }
+            said += reports.take(.disconnected(descriptor: 5), now: .zero, address: { _ in "" }).count
         }
         #expect(said == 256)
         #expect(reports.failedCount == 10_000)

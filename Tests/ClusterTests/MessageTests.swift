@@ -37,7 +37,7 @@ import Training
                 storeFingerprint: "f"), sent: 2),
         .refused(.rejoin, reason: "late"), .refused(.unfit, reason: "no"), .heartbeat(sent: 3),
         .ratings(.init(side: .item, block: 4, totalByteCount: 100, offset: 50)),
-        .factors(.user, block: 7, version: 2), .solve(halfStep, block: 6), .finish(.done, reason: "done"),
+        .factors(.user, block: 7, version: 2), .solve(halfStep, block: 6), .finish(.done, reason: "done"), .finish(.next, reason: "next"),
         .release(.item, blocks: [3, 0, 7]), .release(.user, blocks: []),
         .welcome(
             JobDescription(

@@ -57,21 +57,24 @@ import Testing
     @Test func aBlockThatKillsItsWorkersFailsTheJobByName() async throws {
         let fixture = try await ClusterFixture.small
         let (coordinator, endpoint) = try await fixture.startCoordinator("deadly", [])
-        // One after the other. A result that is under way when its worker dies puts the blame on the block before, so
-        // that four may not be enough.
+        // One after the other, and each a moment after it began: a result that is under way when its worker dies puts the
+        // blame on the block before.
+        let deadly = "worker.solve.user.3=delay,worker.solve.user.3=kill"
         let verdict = "user block 3, rows "
         var killed = 0
-        while killed < 12, !coordinator.standardError.contains(verdict) {
-            let worker = try await ClusterFixture.startWorker(endpoint, failpoints: "worker.solve.user.3=kill")
+        while killed < 12, !coordinator.standardError.contains("error: ") {
+            let worker = try await ClusterFixture.startWorker(endpoint, failpoints: deadly)
             #expect(try await worker.ending.status == 128 + SIGKILL)
             killed += 1
             for _ in 0..<1000 {
                 let text = coordinator.standardError
-                if text.contains(verdict) || text.components(separatedBy: " left: ").count > killed { break }
+                if text.contains("error: ") || text.components(separatedBy: " left: ").count > killed { break }
                 try await Task.sleep(for: .milliseconds(10))
             }
-            try await Task.sleep(for: .milliseconds(100))
+            // A worker that comes after the verdict would wait for nothing.
+            if killed >= 4 { _ = await coordinator.says("error: ", within: .seconds(2)) }
         }
+        coordinator.signal(SIGTERM)
         let output = try await coordinator.ending
         #expect(output.status == 70, "\(output.standardError)")
         #expect(output.standardError.contains(verdict), "\(output.standardError)")

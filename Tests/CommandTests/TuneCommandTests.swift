@@ -43,6 +43,9 @@ import Testing
         let report = try await tune(store, [])
         #expect(report.candidates.count == 6)
         let means = report.candidates.compactMap(\.mean)
+        // Two of the four differ in nothing that matters without biases.
+        let alike = try await tune(store, [], grid: "rank=2 biases=no,yes bias-regularization=0.1,0.2")
+        #expect(alike.candidates.count == 3)
         #expect(means.count == 6 && report.candidates[0].folds == 3)
         // The nonsense is last, and was not tried to the end.
         #expect(report.candidates.suffix(2).allSatisfy { $0.candidate["regularization"] == "30" && $0.folds == 1 })
@@ -91,6 +94,45 @@ import Testing
         #expect(report.candidates.allSatisfy { $0.folds == 1 })
     }
 
+    /// On workers of a cluster, which stay from trial to trial, one of which dies and another comes.
+    @Test func searchesOnWorkersThatConnect() async throws {
+        let folder = try TemporaryFolder()
+        let store = try store(folder)
+        let here = try await tune(store, [])
+        let search = try await Program.mf.start([
+            "tune", "--ratings", store, "--grid", Self.grid, "--folds", "3", "--sweeps", "4", "--json", "--listen",
+            "tcp://127.0.0.1:*", "--min-workers", "2",
+        ])
+        let endpoint = try await ClusterFixture.endpoint(of: search)
+        let first = try await ClusterFixture.startWorker(endpoint)
+        let second = try await ClusterFixture.startWorker(endpoint, mapsStore: false, failpoints: "worker.welcomed:3=kill")
+        #expect(try await second.ending.status == 128 + SIGKILL)
+        #expect(!first.standardError.contains("the job is over"))
+        let third = try await ClusterFixture.startWorker(endpoint, mapsStore: false)
+        let output = try await search.ending
+        try #require(output.status == 0, "\(output.standardError)")
+        let report = try JSONDecoder().decode(Report.self, from: Data(output.standardOutput.utf8))
+        #expect(report.candidates.map(\.trials) == here.candidates.map(\.trials))
+        for worker in [first, third] {
+            let ending = try await worker.ending
+            #expect(ending.status == 0, "\(ending.standardError)")
+            #expect(ending.standardError.contains("waiting for the next job"))
+        }
+    }
+
+    @Test func aSignalEndsTheSearchAndItsWorkers() async throws {
+        let folder = try TemporaryFolder()
+        let search = try await Program.mf.start([
+            "tune", "--ratings", try store(folder), "--grid", Self.grid, "--folds", "3", "--sweeps", "4000", "--tolerance",
+            "0", "--listen", "tcp://127.0.0.1:*",
+        ])
+        let worker = try await ClusterFixture.startWorker(try await ClusterFixture.endpoint(of: search))
+        #expect(await worker.says("took in the job"))
+        search.signal(SIGINT)
+        #expect(try await search.ending.status == 128 + SIGINT)
+        #expect(try await worker.ending.status == 0)
+    }
+
     /// A candidate that cannot be solved is a row of the table, and the others go on.
     @Test func aFailureIsAResult() async throws {
         let folder = try TemporaryFolder()
@@ -105,7 +147,8 @@ import Testing
         ["--grid", "speed=1"], ["--grid", "rank=0"], ["--grid", "regularization=0.1:1:log"],
         ["--grid", "rank=4", "--metric", "x"], ["--grid", "rank=4", "--folds", "1"], ["--grid", "rank=4", "--resume"],
         ["--grid", "rank=4", "--loss", "implicit", "--metric", "rmse"], ["--grid", "rank=4", "--random", "0"],
-        ["--grid", "rank=4 solver=fast"], ["--grid", "rank=4", "--folds", "3", "--tried-folds", "4"],
+        ["--grid", "rank=4", "--min-workers", "2"], ["--grid", "rank=4", "--listen", "tcp://127.0.0.1:*", "--workers", "2"],
+        ["--grid", "rank=4", "--listen", "tcp://0.0.0.0:*"], ["--grid", "rank=4 solver=fast"], ["--grid", "rank=4", "--folds", "3", "--tried-folds", "4"],
     ])
     func mistakesAreToldOfBeforeTheFirstTrial(options: [String]) async throws {
         let folder = try TemporaryFolder()

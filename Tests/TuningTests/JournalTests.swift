@@ -17,8 +17,8 @@ import Tuning
     @Test func keepsTrials() throws {
         try withTemporaryFolder { folder in
             let path = folder + "/search"
-            let trial = Trial(candidate: 0, fold: 2, value: 0.9, failure: nil, sweeps: 5, seconds: 0.25)
-            let failed = Trial(candidate: 0, fold: 1, value: nil, failure: "singular", sweeps: nil, seconds: 0.5)
+            let trial = Trial(candidate: 0, fold: 2, value: 0.9, sweeps: 5, keptSweep: 3, kernels: "avx2", seconds: 0.25)
+            let failed = Trial(candidate: 0, fold: 1, failure: "singular", seconds: 0.5)
             let journal = try Journal(path: path, of: search(), resumes: false)
             try journal.keep(trial)
             try journal.keep(failed)

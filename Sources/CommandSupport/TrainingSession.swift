@@ -1,0 +1,129 @@
+// Why: a search is many jobs, one after another, and their workers are to stay: on other hosts nobody would start them anew.
+// So one thread owns the coordinator's socket for as long as the session lasts. It runs the jobs that it is given, and
+// between them keeps the workers that wait.
+
+import Cluster
+import ClusterRuntime
+import DequeModule
+import Failures
+import Logging
+import Synchronization
+import ZeroMQ
+
+/// Jobs that run one after another over the same workers.
+public final class TrainingSession: Sendable {
+    private struct Order: Sendable {
+        let run: TrainingRun
+        let answer: @Sendable (Result<TrainingRun.Report, Failure>) -> Void
+    }
+
+    private struct State {
+        var orders: Deque<Order> = []
+        /// Why no job is taken any more.
+        var end: Failure?
+    }
+
+    private let state = Mutex(State())
+    private let stop: StopRequest
+
+    private init(stop: StopRequest) { self.stop = stop }
+
+    /// Opens a session for as long as `body` runs; then its workers are told that there is no other job.
+    /// - Parameters:
+    ///   - options: of the coordinator; its jobs have successors, whatever the settings say.
+    ///   - observe: told what happens, on the coordinator's thread.
+    ///   - listening: told the endpoint once workers can connect, on that thread.
+    /// - Throws: what `body` throws.
+    public static func whileOpen<Result: Sendable>(
+        _ options: CoordinatorRuntime.Options, stop: StopRequest, logger: Logger,
+        observe: @escaping @Sendable (JobEvent) -> Void = { _ in },
+        listening: @escaping @Sendable (_ endpoint: String) -> Void = { _ in },
+        _ body: @Sendable (TrainingSession) async throws -> Result
+    ) async throws -> Result {
+        var options = options
+        options.settings.hasSuccessor = true
+        let session = TrainingSession(stop: stop)
+        async let ended: Void = session.serve(options, logger, observe, listening)
+        do {
+            let result = try await body(session)
+            session.close(Failure(.software, "the session is over"))
+            await ended
+            return result
+        } catch {
+            session.close(Failure(.software, "the session is over"))
+            await ended
+            throw error
+        }
+    }
+
+    /// Runs a job to its end and writes its model.
+    /// - Throws: a ``Failure``, as ``TrainingRun/run(_:stop:logger:observe:listening:)``, or what has ended the session.
+    public func train(_ run: TrainingRun) async throws(Failure) -> TrainingRun.Report {
+        let result = await withCheckedContinuation { continuation in
+            let end = state.withLock { state -> Failure? in
+                if state.end == nil { state.orders.append(Order(run: run) { continuation.resume(returning: $0) }) }
+                return state.end
+            }
+            if let end { continuation.resume(returning: .failure(end)) } else { stop.wake() }
+        }
+        return try result.get()
+    }
+
+    /// Takes no job any more; only the first reason counts.
+    private func close(_ end: Failure) {
+        let orders = state.withLock { state in
+            if state.end == nil { state.end = end }
+            defer { state.orders = [] }
+            return state.orders
+        }
+        for order in orders { order.answer(.failure(end)) }
+        stop.wake()
+    }
+
+    private func serve(
+        _ options: CoordinatorRuntime.Options, _ logger: Logger, _ observe: @escaping @Sendable (JobEvent) -> Void,
+        _ listening: @escaping @Sendable (String) -> Void
+    ) async {
+        do throws(Failure) {
+            try await onDedicatedThread(named: "coordinator") { () throws(Failure) in
+                try Context.use { context throws(Failure) in
+                    let coordinator = try CoordinatorRuntime(options, context: context)
+                    listening(coordinator.endpoint)
+                    try self.runJobs(on: coordinator, options.failpoints, logger, observe)
+                }
+            }
+        } catch {
+            close(error)
+        }
+    }
+
+    /// Runs jobs until the session is closed.
+    private func runJobs(
+        on coordinator: CoordinatorRuntime, _ failpoints: Failpoints, _ logger: Logger,
+        _ observe: @Sendable (JobEvent) -> Void
+    ) throws(Failure) {
+        while true {
+            // A job that comes after the stop hears of it as one that was running.
+            try coordinator.wait(stop: stop, until: { !self.isIdle }) { event in
+                if case .warning(let text) = event { logger.warning("\(text)") }
+                observe(event)
+            }
+            if let order = state.withLock({ $0.orders.popFirst() }) {
+                do throws(Failure) {
+                    order.answer(
+                        .success(try order.run.run(on: coordinator, failpoints, stop: stop, logger: logger, observe: observe)))
+                } catch {
+                    order.answer(.failure(error))
+                }
+            } else if let reason = stop.requested {
+                close(Failure(.tryAgain, "stopped by \(reason)"))
+                return try coordinator.dismiss(.stopped, reason: reason, stop: stop)
+            } else if state.withLock({ $0.end }) != nil {
+                return try coordinator.dismiss(.done, reason: "there is no other job", stop: stop)
+            }
+        }
+    }
+
+    /// Whether there is nothing to do.
+    private var isIdle: Bool { state.withLock { $0.orders.isEmpty && $0.end == nil } }
+}

@@ -1,0 +1,36 @@
+// Why: who has a cluster searches on it: workers of other hosts connect here, as they do to mf-coordinator.
+
+import ArgumentParser
+import ClusterRuntime
+import CommandSupport
+import Failures
+import LeastSquares
+import Logging
+
+/// Jobs whose workers were started elsewhere.
+struct ClusterTraining: SessionProvider {
+    private let options: CoordinatorRuntime.Options
+    private let logger: Logger
+
+    /// - Parameter logging: for where it listens, and who comes and goes.
+    /// - Throws: a ``Failure``, as ``CoordinatorOptions/coordinator(listen:kernels:logger:)`` does.
+    init(
+        listen: String, _ options: CoordinatorOptions, kernels: KernelOptions, logging: LoggingOptions
+    ) throws(Failure) {
+        logger = logging.makeLogger("mf")
+        self.options = try options.coordinator(listen: listen, kernels: kernels, logger: logger)
+    }
+
+    func whileOpen<Result: Sendable>(
+        kernels: KernelLevel?, _ body: @escaping @Sendable (TrainingSession) async throws -> Result
+    ) async throws -> Result {
+        var options = options
+        if let kernels { options.settings.kernelLevel = kernels }
+        let stop = try StopRequest()
+        let (logger, settled) = (logger, options)
+        return try await endingBySignals(stop, logger) {
+            try await TrainingSession.whileOpen(
+                settled, stop: stop, logger: logger, listening: { logger.notice("listening on \($0)") }, body)
+        }
+    }
+}
