@@ -18,7 +18,7 @@ struct KeygenCommand: ParsableCommand {
             Example:
               mf keygen coordinator                     (on the coordinator's host)
               mf keygen gpu1                            (on the worker's)
-              mkdir workers; cp gpu1.key workers/       (copied to the coordinator's)
+              mkdir -m 700 workers                      (on the coordinator's; copy gpu1.key there)
               mf-coordinator ... --listen tcp://10.0.0.1:5555 \\
                   --key coordinator.key_secret --allow workers
               mf-worker --coordinator tcp://10.0.0.1:5555 \\
