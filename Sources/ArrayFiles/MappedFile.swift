@@ -79,10 +79,19 @@ public final class MappedFile: Sendable {
     }
 }
 
+/// The most bytes of a file that is read whole: those of a model's description after a million sweeps, and titles.
+private let mostBytesRead = 1 << 30
+
 /// The content of a small file.
-/// - Throws: a ``Failure`` of kind `noInput` when it cannot be opened or is no regular file.
+/// - Throws: a ``Failure``: `noInput` when it cannot be opened or is no regular file; `badData` when it has more than
+///   1 GiB.
 public func readFile(_ path: String) throws(Failure) -> [UInt8] {
     let file = try MappedFile(path: path)
+    guard file.bytes.count <= mostBytesRead else {
+        throw Failure(
+            .badData, "has \(file.bytes.count) bytes, and no such file has more than \(mostBytesRead)", at: path,
+            remedy: "check the path")
+    }
     // The mapping must outlive the copying, and nothing else refers to it.
     return withExtendedLifetime(file) { Array(file.bytes) }
 }

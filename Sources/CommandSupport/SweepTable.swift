@@ -6,25 +6,19 @@ import Training
 
 /// A table with a row a sweep.
 public func sweepTable(_ sweeps: [SweepRecord]) -> TextTable {
-    // The sweeps of a job are all judged alike.
-    let isRanked = sweeps.contains { $0.validationNDCG != nil }
-    let errors: [TextTable.Column] =
-        isRanked
-        ? [.number("recall@\(RankingSample.listLength)"), .number("NDCG@\(RankingSample.listLength)")]
-        : [.number("train RMSE"), .number("held-out RMSE")]
+    let quality = QualityColumns(of: sweeps)
     var table = TextTable(
-        [.number("sweep"), .number("objective", atLeast: 12)] + errors + [
+        [.number("sweep"), .number("objective", atLeast: 12)] + quality.headings + [
             .number("user s", atLeast: 7), .number("item s", atLeast: 7), .number("sent MB"), .number("received MB"),
             .number("workers"),
         ])
     for sweep in sweeps {
-        table.add([
-            String(sweep.sweep), String(format: "%.1f", sweep.objective),
-            column(ofRMSE: isRanked ? sweep.validationRecall : sweep.trainRMSE),
-            column(ofRMSE: isRanked ? sweep.validationNDCG : sweep.validationRMSE),
-            String(format: "%.3f", sweep.userSeconds), String(format: "%.3f", sweep.itemSeconds),
-            String(format: "%.1f", Double(sweep.bytesSent) / 1e6), String(format: "%.1f", Double(sweep.bytesReceived) / 1e6), String(sweep.workers),
-        ])
+        table.add(
+            [String(sweep.sweep), String(format: "%.1f", sweep.objective)] + quality.cells(of: sweep) + [
+                String(format: "%.3f", sweep.userSeconds), String(format: "%.3f", sweep.itemSeconds),
+                String(format: "%.1f", Double(sweep.bytesSent) / 1e6),
+                String(format: "%.1f", Double(sweep.bytesReceived) / 1e6), String(sweep.workers),
+            ])
     }
     return table
 }
@@ -45,6 +39,3 @@ func errorText(trainRMSE: Double?, validationRMSE: Double?, recall: Double?, ndc
     ]
     return named.compactMap { name, value in value.map { ", \(name) \(ProgressView.decimal($0, 4))" } }.joined()
 }
-
-/// An RMSE, or a metric between 0 and 1, in a table; where there is none, a dash.
-public func column(ofRMSE error: Double?) -> String { error.map { String(format: "%.4f", $0) } ?? "-" }

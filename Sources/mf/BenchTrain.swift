@@ -81,6 +81,10 @@ struct BenchTrain: AsyncParsableCommand {
         defer { withExtendedLifetime(folder) {} }
         let store = try await source(folder)
         let run = try TrainingRun(configuration, ratings: store, model: folder("model"))
+        if targetRmse != nil, configuration.implicit != nil {
+            throw Failure(
+                .usage, "the scores of the implicit loss are no ratings", at: "--target-rmse", remedy: "leave it out")
+        }
         if targetRmse != nil, run.store.holdout?.count ?? 0 == 0 {
             throw Failure(
                 .usage, "a target needs held-out ratings, and there are none", at: "--target-rmse",

@@ -9,25 +9,31 @@ import Training
 /// A job and what it took.
 struct TrainReport: Encodable {
     struct Sweep: Encodable {
-        let sweep: Int
+        let record: SweepRecord
         /// From the start of coordinator and workers to its end.
         let seconds: Double
-        let objective: Double
-        let trainRMSE: Double?
-        let validationRMSE: Double?
 
         init(_ record: SweepRecord, endedAfter seconds: Double) {
-            sweep = record.sweep
-            self.seconds = seconds
-            objective = record.objective
-            trainRMSE = record.trainRMSE
-            validationRMSE = record.validationRMSE
+            (self.record, self.seconds) = (record, seconds)
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(record.sweep, forKey: .sweep)
+            try container.encode(seconds, forKey: .seconds)
+            try container.encode(record.objective, forKey: .objective)
+            try container.encodeIfPresent(record.trainRMSE, forKey: .trainRMSE)
+            try container.encodeIfPresent(record.validationRMSE, forKey: .validationRMSE)
+            try container.encodeIfPresent(record.validationRecall, forKey: .validationRecall)
+            try container.encodeIfPresent(record.validationNDCG, forKey: .validationNDCG)
         }
 
         enum CodingKeys: String, CodingKey {
             case sweep, seconds, objective
             case trainRMSE = "train_rmse"
             case validationRMSE = "validation_rmse"
+            case validationRecall = "validation_recall"
+            case validationNDCG = "validation_ndcg"
         }
     }
 
@@ -95,8 +101,10 @@ struct TrainReport: Encodable {
     let processes: [Process]
     /// Of all processes together.
     let peakMemory: Int
-    /// The lowest held-out RMSE, and the seconds to it; nil without held-out ratings.
+    /// The lowest held-out RMSE, or with the implicit loss the highest NDCG, and the seconds to it; nil without held-out
+    /// ratings.
     let bestRMSE: Double?
+    let bestNDCG: Double?
     let secondsToBest: Double?
     /// What was asked for, and the seconds to it; nil when it was not reached.
     let targetRMSE: Double?
@@ -125,11 +133,14 @@ struct TrainReport: Encodable {
                 peakMemory: $0.peakMemory)
         }
         peakMemory = processes.reduce(0) { $0 + ($1.peakMemory ?? 0) }
-        let judged = sweeps.filter { $0.validationRMSE != nil }
-        let best = judged.min { $0.validationRMSE! < $1.validationRMSE! }
-        (bestRMSE, secondsToBest) = (best?.validationRMSE, best?.seconds)
+        let judged = sweeps.filter { $0.record.validationError != nil }
+        let best = judged.min { $0.record.validationError! < $1.record.validationError! }
+        (bestRMSE, bestNDCG) = (best?.record.validationRMSE, best?.record.validationNDCG)
+        secondsToBest = best?.seconds
         self.targetRMSE = targetRMSE
-        secondsToTarget = targetRMSE.flatMap { target in judged.first { $0.validationRMSE! <= target }?.seconds }
+        secondsToTarget = targetRMSE.flatMap { target in
+            judged.first { $0.record.validationRMSE.map { $0 <= target } ?? false }?.seconds
+        }
     }
 
     var lines: [String] {
@@ -139,14 +150,12 @@ struct TrainReport: Encodable {
                 + (curve ? " with keys" : ""),
             "",
         ]
-        var table = TextTable([
-            .number("sweep"), .number("at s"), .number("objective"), .number("train RMSE"), .number("held-out RMSE"),
-        ])
+        let quality = QualityColumns(of: sweeps.map(\.record))
+        var table = TextTable([.number("sweep"), .number("at s"), .number("objective")] + quality.headings)
         for sweep in sweeps {
-            table.add([
-                "\(sweep.sweep)", decimal(sweep.seconds), String(format: "%.1f", sweep.objective),
-                column(ofRMSE: sweep.trainRMSE), column(ofRMSE: sweep.validationRMSE),
-            ])
+            table.add(
+                ["\(sweep.record.sweep)", decimal(sweep.seconds), String(format: "%.1f", sweep.record.objective)]
+                    + quality.cells(of: sweep.record))
         }
         lines += table.lines + [""]
         table = TextTable([
@@ -178,6 +187,10 @@ struct TrainReport: Encodable {
         if let bestRMSE, let secondsToBest {
             lines.append(String(format: "best held-out RMSE %.4f after %.3f s", bestRMSE, secondsToBest))
         }
+        if let bestNDCG, let secondsToBest {
+            lines.append(
+                String(format: "best held-out NDCG@%d %.4f after %.3f s", RankingSample.listLength, bestNDCG, secondsToBest))
+        }
         if let targetRMSE {
             let when = secondsToTarget.map { String(format: "after %.3f s", $0) } ?? "was not reached"
             lines.append("held-out RMSE \(targetRMSE) \(when)")
@@ -197,6 +210,7 @@ struct TrainReport: Encodable {
         case halfSteps = "half_steps"
         case peakMemory = "peak_memory_bytes"
         case bestRMSE = "best_rmse"
+        case bestNDCG = "best_ndcg"
         case secondsToBest = "seconds_to_best"
         case targetRMSE = "target_rmse"
         case secondsToTarget = "seconds_to_target"

@@ -102,4 +102,15 @@ private struct Letter: SealedDocument {
             #expect(failure?.kind == .software)
         }
     }
+
+    /// A file of holes, so that the test takes no disk either.
+    @Test func whatIsTooLargeIsNotReadIntoMemory() throws {
+        let folder = try TemporaryFolder()
+        let path = folder("large.json")
+        #expect(FileManager.default.createFile(atPath: path, contents: nil))
+        try #require(truncate(path, 1 << 40) == 0)
+        #expect { try SealedJSON.read(Note.self, at: path) } throws: { error in
+            (error as? Failure)?.kind == .badData && "\(error)".contains("no such file has more than")
+        }
+    }
 }

@@ -140,4 +140,19 @@ import Testing
         }
         #expect(folder.content == ["store"])
     }
+
+    /// With the implicit loss sweeps are judged by rankings.
+    @Test func rankingsAreShownWhereThereAreNoErrors() async throws {
+        let job = Self.generate + ["--loss", "implicit", "--rank", "8", "--sweeps", "3", "--tolerance", "0", "--threads", "1"]
+        let report = try object(try await Program.mf.run(job + ["--json"]))
+        let sweeps = try #require(report["sweeps"] as? [[String: Any]])
+        let gains = try sweeps.map { try #require($0["validation_ndcg"] as? Double) }
+        #expect(gains.count == 3 && gains.allSatisfy { (0...1).contains($0) })
+        #expect(report["best_ndcg"] as? Double == gains.max())
+        #expect(report["best_rmse"] == nil && sweeps.allSatisfy { $0["validation_rmse"] == nil })
+        let table = try await Program.mf.run(job).standardOutput
+        #expect(table.contains("NDCG@20") && !table.contains("RMSE"), "\(table)")
+        let refused = try await Program.mf.run(job + ["--target-rmse", "1"])
+        #expect(refused.status == 64 && refused.standardError.contains("no ratings"))
+    }
 }
