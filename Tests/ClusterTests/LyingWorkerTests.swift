@@ -89,6 +89,6 @@ import Training
         #expect(job.coordinator.dropped == [.malformed: 1], what)
         #expect(!job.coordinator.knows(Job.liar) && job.coordinator.knows(Job.other), what)
         let reasons = actions.compactMap { if case .report(.workerLeft(_, let reason, _)) = $0 { reason } else { nil } }
-        #expect(reasons == ["sent factors that cannot be right"], what)
+        #expect(reasons == ["sent a result that cannot be right"], what)
     }
 }
