@@ -1,8 +1,9 @@
 // Why: who may take part changes while a job runs. The list is a folder of public keys, which every tool can edit: a file
 // that is copied there lets its worker in, and one that is removed puts its worker out, within a second.
 //
-// A folder, or a file in it, that cannot be read for the moment (a network file system, a folder that is being replaced) leaves the list as it
-// is, and is read again: to lose a job's workers to a hiccup is worse than to keep those that were trusted a moment ago.
+// A folder, or a file in it, that cannot be read for the moment (a network file system, no descriptors, a folder that is
+// being replaced) leaves the list as it is, and is read again: to lose a job's workers to a hiccup is worse than to keep
+// those that were trusted a moment ago.
 
 import Failures
 import Foundation
@@ -27,8 +28,7 @@ public final class AllowList: Sendable {
         var name: String
         var inode: UInt64
         var byteCount: Int
-        /// Of the content and of all that is known of the file. The time of the content alone can be set: an archive puts the key
-        /// in place that was made in the same second.
+        /// The content, and anything about the file. The time of the content alone can be set, as an archive does.
         var changed: [Int]
         var mode: UInt32
 
@@ -73,7 +73,8 @@ public final class AllowList: Sendable {
                     if [.system, .inputOutput].contains(error.kind) {
                         // It may be as it was.
                         mustReadAgain = true
-                        content.withLock { for (key, name) in $0.names where name == file.workerName { names[key] = name } }
+                        let known = content.withLock { $0.names.filter { $0.value == file.workerName } }
+                        names.merge(known) { first, _ in first }
                         warnings.append("a key stays as it is: \(error)")
                     } else {
                         // Nobody comes in by it, and who came in by what it was before goes.

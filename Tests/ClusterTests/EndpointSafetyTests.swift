@@ -26,7 +26,8 @@ import Testing
     func loopbackIsSafe(address: String) throws { #expect(try Self.refusal(address) == nil) }
 
     /// Nothing keeps other users from an abstract address, wherever it is said.
-    @Test(arguments: ["ipc://@name", "ipc://@", "ipc://*"]) func whatIsNoFileHasNoFolderThatProtectsIt(address: String) {
+    @Test(arguments: ["ipc://@name", "ipc://@", "ipc://*"])
+    func whatIsNoFileHasNoFolderThatProtectsIt(address: String) {
         #expect { try Endpoint(address) } throws: { ($0 as? Failure)?.kind == .usage }
     }
 

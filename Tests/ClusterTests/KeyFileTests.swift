@@ -148,7 +148,7 @@ import ZeroMQ
         #expect(list.name(of: second) == "a")
     }
 
-    /// As when descriptors have run out, or a network file system does not answer; here a socket, which cannot be opened either.
+    /// As when descriptors have run out, or a network file system does not answer; here a socket, which cannot be opened.
     @Test func aFileThatCannotBeReadForTheMomentPutsNobodyOut() throws {
         let folder = try TemporaryFolder()
         let (first, second) = (try SecretKey.random().publicKey, try SecretKey.random().publicKey)
