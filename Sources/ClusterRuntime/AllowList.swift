@@ -20,8 +20,8 @@ public final class AllowList: Sendable {
     /// Where the keys are.
     public let folder: String
     private let content = Mutex(Content())
-    /// What was there when it was read last, and what was said of it.
-    private let seen: Mutex<(files: [File], warnings: Set<String>)>
+    /// What was there when all of it could be read last, nil when not all could since; and what was said of it.
+    private let seen: Mutex<(files: [File]?, warnings: Set<String>)>
 
     /// What tells one state of a file from another.
     private struct File: Hashable {
@@ -82,7 +82,7 @@ public final class AllowList: Sendable {
                     }
                 }
             }
-            seen.withLock { [files, mustReadAgain] in $0.files = mustReadAgain ? [] : files }
+            seen.withLock { [files, mustReadAgain] in $0.files = mustReadAgain ? nil : files }
             content.withLock { [names] content in
                 if content.names != names {
                     content.names = names
