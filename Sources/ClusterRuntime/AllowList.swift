@@ -1,9 +1,9 @@
 // Why: who may take part changes while a job runs. The list is a folder of public keys, which every tool can edit: a file
 // that is copied there lets its worker in, and one that is removed puts its worker out, within a second.
 //
-// A folder, or a file in it, that cannot be read for the moment (a network file system, no descriptors, a folder that is
-// being replaced) leaves the list as it is, and is read again: to lose a job's workers to a hiccup is worse than to keep
-// those that were trusted a moment ago.
+// A folder, or a file in it, that cannot be read for the moment (a network file system, no descriptors, a folder that
+// is being replaced) leaves the list as it is, and is read again: to lose a job's workers to a hiccup is worse than to
+// keep those that were trusted a moment ago.
 
 import Failures
 import Foundation

@@ -84,7 +84,7 @@ package final class Doorkeeper: Sendable {
             var refreshed = ContinuousClock.now
             while !state.withLock({ $0.isClosed }) {
                 try answerAll(authenticator)
-                // Not all at once: strangers may make them faster than they are taken in, and others wait for an answer.
+                // Not all at once: strangers may make them faster than they are taken in.
                 for _ in 0..<Self.batch {
                     guard let event = try monitor.next() else { break }
                     take(event)

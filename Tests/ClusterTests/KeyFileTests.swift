@@ -148,7 +148,7 @@ import ZeroMQ
         #expect(list.name(of: second) == "a")
     }
 
-    /// As when descriptors have run out, or a network file system does not answer; here a socket, which cannot be opened.
+    /// As when descriptors have run out; here a socket, which cannot be opened either.
     @Test func aFileThatCannotBeReadForTheMomentPutsNobodyOut() throws {
         let folder = try TemporaryFolder()
         let (first, second) = (try SecretKey.random().publicKey, try SecretKey.random().publicKey)
