@@ -197,11 +197,12 @@ public struct Coordinator {
     public mutating func expel(_ id: WorkerID, reason: String, now: Duration) -> [Action] {
         defer { actions = [] }
         if hasEnded { return [] }
-        guard workers[id] != nil else {
-            drop(.unknownWorker)
-            return []
-        }
         send(.refused(.unfit, reason: reason), to: id, now)
+        guard workers[id] != nil else {
+            // It may wait for the next job, and would wait for ever.
+            drop(.unknownWorker)
+            return actions
+        }
         if closing != nil { close(id) } else { remove(id, reason: reason, now) }
         return actions
     }

@@ -26,6 +26,9 @@ public struct Lobby: Sendable {
     /// Forgets a worker that cannot be reached, or may not take part any more.
     public mutating func forget(_ id: WorkerID) { hellos[id] = nil }
 
+    /// Whether the hello of `id` is kept.
+    public func knows(_ id: WorkerID) -> Bool { hellos[id] != nil }
+
     /// Lets everyone out, in the order of their ids.
     public mutating func leave() -> [(id: WorkerID, hello: Parcel<WorkerMessage>)] {
         defer { hellos = [:] }

@@ -95,7 +95,8 @@ public struct WireReader {
     /// A value of an enumeration that is written as its raw text.
     package mutating func choice<Value: RawRepresentable>(_ type: Value.Type) throws(WireError) -> Value
     where Value.RawValue == String {
-        let text = try text()
+        // No value has in it what is replaced here.
+        let text = try words()
         guard let value = Value(rawValue: text) else { throw WireError("unknown \(Value.self) \(text)") }
         return value
     }

@@ -164,7 +164,7 @@ extension WorkerMessage {
         case 3: self = .credit(try reader.count(UInt32.self, in: 1...Limits.credit))
         case 4: self = .heartbeat(progress: try reader.integer(), sent: try reader.integer())
         case 5:
-            let kind = try reader.text()
+            let kind = try reader.words()
             let (side, block) = try reader.block()
             switch kind {
             case "ratings": self = .need(.ratings(side, block: block))

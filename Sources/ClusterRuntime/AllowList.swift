@@ -1,8 +1,9 @@
 // Why: who may take part changes while a job runs. The list is a folder of public keys, which every tool can edit: a file
 // that is copied there lets its worker in, and one that is removed puts its worker out, within a second.
 //
-// A folder that cannot be read for the moment (a network file system, a folder that is being replaced) leaves the list as it
-// is: to lose a job's workers to a hiccup is worse than to keep those that were trusted a moment ago.
+// A folder, or a file in it, that cannot be read for the moment (a network file system, no descriptors, a folder that
+// is being replaced) leaves the list as it is, and is read again: to lose a job's workers to a hiccup is worse than to
+// keep those that were trusted a moment ago.
 
 import Failures
 import Foundation
@@ -19,17 +20,19 @@ public final class AllowList: Sendable {
     /// Where the keys are.
     public let folder: String
     private let content = Mutex(Content())
-    /// What was there when it was read last, and what was said of it.
-    private let seen: Mutex<(files: [File], warnings: Set<String>)>
+    /// What was there when all of it could be read last, nil when not all could since; and what was said of it.
+    private let seen: Mutex<(files: [File]?, warnings: Set<String>)>
 
     /// What tells one state of a file from another.
     private struct File: Hashable {
         var name: String
         var inode: UInt64
         var byteCount: Int
-        var changed: Int
-        var changedNanoseconds: Int
+        /// The content, and anything about the file. The time of the content alone can be set, as an archive does.
+        var changed: [Int]
         var mode: UInt32
+
+        var workerName: String { String(name.dropLast(KeyFiles.publicSuffix.count)) }
     }
 
     /// How many keys it may have.
@@ -62,15 +65,24 @@ public final class AllowList: Sendable {
         do throws(Failure) {
             let files = try Self.list(folder)
             guard seen.withLock({ $0.files != files }) else { return [] }
-            seen.withLock { [files] in $0.files = files }
+            var mustReadAgain = false
             for file in files {
                 do throws(Failure) {
                     try Self.read(file, folder, into: &names)
                 } catch {
-                    // Nobody comes in by it, and who came in by what it was before goes.
-                    warnings.append("passed over a key: \(error)")
+                    if [.system, .inputOutput].contains(error.kind) {
+                        // It may be as it was.
+                        mustReadAgain = true
+                        let known = content.withLock { $0.names.filter { $0.value == file.workerName } }
+                        names.merge(known) { first, _ in first }
+                        warnings.append("a key stays as it is: \(error)")
+                    } else {
+                        // Nobody comes in by it, and who came in by what it was before goes.
+                        warnings.append("passed over a key: \(error)")
+                    }
                 }
             }
+            seen.withLock { [files, mustReadAgain] in $0.files = mustReadAgain ? nil : files }
             content.withLock { [names] content in
                 if content.names != names {
                     content.names = names
@@ -92,7 +104,7 @@ public final class AllowList: Sendable {
     ) throws(Failure) {
         let key = try KeyFiles.readPublic("\(folder)/\(file.name)")
         // Of two files with one key, the first by name counts.
-        if names[key] == nil { names[key] = String(file.name.dropLast(KeyFiles.publicSuffix.count)) }
+        if names[key] == nil { names[key] = file.workerName }
     }
 
     /// The key files, by name.
@@ -119,7 +131,7 @@ public final class AllowList: Sendable {
             guard stat("\(folder)/\(name)", &status) == 0 else { return nil }
             return File(
                 name: name, inode: UInt64(status.st_ino), byteCount: Int(status.st_size),
-                changed: status.st_mtim.tv_sec, changedNanoseconds: status.st_mtim.tv_nsec, mode: status.st_mode)
+                changed: [status.st_mtim, status.st_ctim].flatMap { [$0.tv_sec, $0.tv_nsec] }, mode: status.st_mode)
         }
     }
 }

@@ -85,6 +85,7 @@ public final class CoordinatorRuntime {
         } else {
             lock = nil
         }
+        DescriptorLimit.raise()
         socket = try Socket(.router, in: context)
         socket.setMandatoryRouting()
         socket.setMaximumMessageByteCount(Limits.frameByteCount)
@@ -236,8 +237,10 @@ public final class CoordinatorRuntime {
     /// Puts out those whose keys were taken off the list.
     private func expelRevoked(_ machine: inout Coordinator) -> [Coordinator.Action] {
         let revoked = admissions?.takeRevoked() ?? []
+        // One that came while a job was ending is not to be in the next.
+        for id in revoked { lobby.forget(id) }
         let actions = revoked.flatMap { machine.expel($0, reason: Admissions.reason, now: now) }
-        admissions?.forget { machine.knows($0) }
+        admissions?.forget { machine.knows($0) || lobby.knows($0) }
         return actions
     }
 

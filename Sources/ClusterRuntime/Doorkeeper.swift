@@ -36,6 +36,8 @@ package final class Doorkeeper: Sendable {
     private let began = ContinuousClock.now
 
     private static let refreshInterval = Duration.milliseconds(500)
+    /// Events taken in before questions about keys are answered again.
+    private static let batch = 256
     /// Reports that nobody has taken yet.
     private static let mostReports = 1024
 
@@ -82,7 +84,11 @@ package final class Doorkeeper: Sendable {
             var refreshed = ContinuousClock.now
             while !state.withLock({ $0.isClosed }) {
                 try answerAll(authenticator)
-                while let event = try monitor.next() { take(event) }
+                // Not all at once: strangers may make them faster than they are taken in.
+                for _ in 0..<Self.batch {
+                    guard let event = try monitor.next() else { break }
+                    take(event)
+                }
                 report(state.withLock { $0.handshakes.settle(now: began.duration(to: .now)) })
                 if let list, ContinuousClock.now - refreshed > Self.refreshInterval {
                     report(list.refresh())

@@ -29,6 +29,9 @@ public struct Endpoint: Sendable, Hashable, CustomStringConvertible {
         } else if text.hasPrefix("ipc://") {
             let path = String(text.dropFirst(6))
             guard !path.isEmpty else { throw bad("the address has no path") }
+            // To libzmq these are no files: an abstract address, to which every user of the host can connect, and a
+            // folder that it makes.
+            guard !path.hasPrefix("@"), path != "*" else { throw bad("the address is no path of a file") }
             guard path.utf8.count <= Self.maximumPathByteCount else {
                 throw Failure(
                     .usage, "the path is longer than the \(Self.maximumPathByteCount) bytes a socket can have", at: text,

@@ -142,7 +142,8 @@ package struct HandshakeReports {
         if address.isEmpty, said[topic] != nil { return nil }
         guard saidCount < Self.most, said[topic, default: []].insert(address).inserted else { return nil }
         saidCount += 1
-        return "denied \(who)\(address.isEmpty ? "" : " from \(address)"): \(cause)"
+        let end = saidCount == Self.most ? "; whoever is denied from now on is not told of" : ""
+        return "denied \(who)\(address.isEmpty ? "" : " from \(address)"): \(cause)\(end)"
     }
 }
 

@@ -25,6 +25,12 @@ import Testing
     @Test(arguments: ["tcp://127.0.0.1:5555", "tcp://localhost:*", "tcp://[::1]:5555", "tcp://127.3.2.1:5555"])
     func loopbackIsSafe(address: String) throws { #expect(try Self.refusal(address) == nil) }
 
+    /// Nothing keeps other users from an abstract address, wherever it is said.
+    @Test(arguments: ["ipc://@name", "ipc://@", "ipc://*"])
+    func whatIsNoFileHasNoFolderThatProtectsIt(address: String) {
+        #expect { try Endpoint(address) } throws: { ($0 as? Failure)?.kind == .usage }
+    }
+
     @Test func foldersOfSocketsAreForOneUser() throws {
         let folder = try TemporaryFolder()
         let address = "ipc://" + folder("run/socket")

@@ -133,6 +133,40 @@ import ZeroMQ
         #expect(list.refresh() == [])
     }
 
+    /// Of the same size, at the same time, in the same place: what an archive of keys from one second leaves.
+    @Test func anotherKeyOfTheSameTimeIsNoticed() throws {
+        let folder = try TemporaryFolder()
+        let (first, second) = (try SecretKey.random().publicKey, try SecretKey.random().publicKey)
+        let time = [FileAttributeKey.modificationDate: Date(timeIntervalSince1970: 1_000_000)]
+        try Self.add(first, folder("a.key"))
+        try FileManager.default.setAttributes(time, ofItemAtPath: folder("a.key"))
+        let list = try AllowList(folder: folder.path)
+        try Self.add(second, folder("a.key"))
+        try FileManager.default.setAttributes(time, ofItemAtPath: folder("a.key"))
+        #expect(list.refresh() == [])
+        #expect(list.name(of: first) == nil)
+        #expect(list.name(of: second) == "a")
+    }
+
+    /// As when descriptors have run out; here a socket, which cannot be opened either.
+    @Test func aFileThatCannotBeReadForTheMomentPutsNobodyOut() throws {
+        let folder = try TemporaryFolder()
+        let (first, second) = (try SecretKey.random().publicKey, try SecretKey.random().publicKey)
+        try Self.add(first, folder("a.key"))
+        try Self.add(second, folder("b.key"))
+        let list = try AllowList(folder: folder.path)
+        unlink(folder("a.key"))
+        unlink(folder("b.key"))
+        #expect(mknod(folder("a.key"), S_IFSOCK | 0o600, 0) == 0)
+        #expect(list.refresh().count == 1)
+        #expect(list.refresh() == [])
+        #expect(list.name(of: first) == "a")
+        #expect(list.name(of: second) == nil)
+        unlink(folder("a.key"))
+        #expect(list.refresh() == [])
+        #expect(list.name(of: first) == nil)
+    }
+
     @Test func aFolderThatCannotBeReadLeavesTheListAsItIs() throws {
         let folder = try TemporaryFolder()
         let keys = folder("keys")

@@ -32,7 +32,9 @@ import Testing
         var lobby = Lobby()
         for id in [first, second] { _ = lobby.receive(Self.hello("x"), from: id) }
         #expect(lobby.receive(Self.parcel(.goodbye(reason: "SIGTERM", peakMemory: 0)), from: first) == nil)
+        #expect(!lobby.knows(first) && lobby.knows(second))
         lobby.forget(second)
+        #expect(!lobby.knows(second))
         #expect(lobby.leave().isEmpty)
     }
 

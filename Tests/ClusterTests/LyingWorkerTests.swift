@@ -59,6 +59,17 @@ import Training
         }
     }
 
+    /// It may have come while the last job was ending, and waits for the next.
+    @Test func whoMayNotTakePartIsToldSoThoughUnknown() {
+        var job = Job()
+        let stranger = WorkerID([9])
+        let actions = job.coordinator.expel(stranger, reason: "no key", now: .seconds(1))
+        guard case .send(stranger, .refused(.unfit, reason: "no key"), nil)? = actions.first else {
+            return #expect(Bool(false), "\(actions)")
+        }
+        #expect(actions.count == 1 && job.coordinator.knows(Job.liar))
+    }
+
     private static func isTaken(_ actions: [Coordinator.Action]) -> Bool {
         actions.contains { if case .report(.halfStepProgressed) = $0 { true } else { false } }
     }
@@ -89,6 +100,6 @@ import Training
         #expect(job.coordinator.dropped == [.malformed: 1], what)
         #expect(!job.coordinator.knows(Job.liar) && job.coordinator.knows(Job.other), what)
         let reasons = actions.compactMap { if case .report(.workerLeft(_, let reason, _)) = $0 { reason } else { nil } }
-        #expect(reasons == ["sent factors that cannot be right"], what)
+        #expect(reasons == ["sent a result that cannot be right"], what)
     }
 }

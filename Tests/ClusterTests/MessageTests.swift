@@ -79,6 +79,20 @@ import Training
                 == .hello(.init(name: harmless, threads: 1, kernelLevels: [], credit: 4)))
         #expect(try reread(WorkerMessage.goodbye(reason: nasty)) == .goodbye(reason: harmless))
         #expect(try reread(CoordinatorMessage.refused(.unfit, reason: nasty)) == .refused(.unfit, reason: harmless))
+        // Nor can what is not understood, which is told of too.
+        func read<Message: WireMessage>(_ message: Message.Type, type: UInt16) throws {
+            var writer = WireWriter()
+            for byte in "SWMF".utf8 { writer.integer(byte) }
+            writer.integer(Limits.protocolVersion)
+            writer.integer(type)
+            for _ in 0..<2 { writer.integer(UInt64(0)) }
+            writer.text(nasty)
+            writer.integer(UInt64(0))
+            writer.integer(writer.bytes.withUnsafeBytes { Checksum.of($0) })
+            try writer.bytes.withUnsafeBytes { _ = try Parcel<Message>(header: $0, payload: nil) }
+        }
+        #expect(throws: WireError("unknown need \(harmless)")) { try read(WorkerMessage.self, type: 5) }
+        #expect(throws: WireError("unknown Finish \(harmless)")) { try read(CoordinatorMessage.self, type: 107) }
     }
 
     @Test func namesHaveALimit() throws {

@@ -96,6 +96,35 @@ import Testing
         #expect(try await worker.ending.status == 0)
     }
 
+    /// At the usual limit a thousand connections that say nothing would leave no descriptor for a checkpoint.
+    @Test func connectionsLeaveDescriptorsForTheCheckpoints() async throws {
+        let fixture = try await KeyFixture.made
+        let list = try fixture.list("list-descriptors", of: ["gpu1"])
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        try #require(limit.rlim_max > 2000)
+        // Programs inherit it.
+        var low = limit
+        low.rlim_cur = 256
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &low)
+        defer { setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) }
+        let coordinator = try await fixture.coordinator(
+            "descriptors", list: list, ["--checkpoint", fixture.folder("checkpoint-descriptors")], isSlow: true)
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        let endpoint = try await ClusterFixture.endpoint(of: coordinator)
+        let worker = try await fixture.worker(endpoint, key: "gpu1")
+        #expect(await coordinator.says("sweep 4: "))
+        let port = try ClusterFixture.port(of: endpoint)
+        let idle = try (0..<400).map { _ in try TCPProxy.connect(to: port) }
+        defer { for descriptor in idle { close(descriptor) } }
+        try await Task.sleep(for: .milliseconds(500))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: "/proc/\(coordinator.pid)/fd").count > 400)
+        let output = try await coordinator.ending
+        #expect(output.status == 0, "\(output.standardError)")
+        #expect(try ClusterFixture.factors(of: fixture.folder("descriptors")) == fixture.factors)
+        #expect(try await worker.ending.status == 0)
+    }
+
     @Test func aKeyIsNotAskedOfThoseWhoHaveNone() async throws {
         let fixture = try await KeyFixture.made
         let coordinator = try await fixture.coordinator("keyless", list: nil)
