@@ -114,7 +114,8 @@ public final class CoordinatorRuntime {
 
     private var now: Duration { clock.read() }
 
-    /// Runs a job to its end. With successors, they run on the kernels of the first that was finished.
+    /// Runs a job to its end. With successors, they run on the kernels of the first that was finished, and begin with
+    /// one worker.
     /// - Parameters:
     ///   - checkpoints: where to go on, if any are there, and where new ones go.
     ///   - stop: ends the job when it is asked to.
@@ -199,7 +200,11 @@ public final class CoordinatorRuntime {
             case .failed: break
             }
         }
-        if case .done = outcome, settings.hasSuccessor { settings.kernelLevel = machine.kernelLevel }
+        if settings.hasSuccessor {
+            // A session goes on with whoever is left, as a job does.
+            settings.minWorkers = 1
+            if case .done = outcome { settings.kernelLevel = machine.kernelLevel }
+        }
         return Completion(
             outcome: outcome, kernelLevel: machine.kernelLevel, solver: machine.solver, workers: machine.workerRecords,
             dropped: machine.dropped)
@@ -316,9 +321,12 @@ public final class CoordinatorRuntime {
         for _ in 0..<Self.batch {
             guard let frames = try socket.receive(maximumFrames: 3) else { return }
             let id = WorkerID(Array(frames[0].bytes))
+            guard let name = admittedName(frames, id) else {
+                lobby.forget(id)
+                continue
+            }
             // What cannot be read is said again to the next job.
-            guard let name = admittedName(frames, id), let parcel = try? Self.parcel(frames, name),
-                let message = answer(&lobby, parcel, id)
+            guard let parcel = try? Self.parcel(frames, name), let message = answer(&lobby, parcel, id)
             else { continue }
             if try !send(message, to: id) { lobby.forget(id) }
         }

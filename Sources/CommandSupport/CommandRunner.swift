@@ -21,7 +21,7 @@ public func runCommand<Root: ParsableCommand>(_ root: Root.Type) async {
         }
         try flushStandardOutput()
     } catch let failure as Failure {
-        FileHandle.standardError.write(Data((printable("\(root._commandName): error: \(failure)") + "\n").utf8))
+        StandardError.write(printable("\(root._commandName): error: \(failure)") + "\n")
         exit(failure.exitCode)
     } catch {
         // Usage errors (64), --help and --version (0).

@@ -40,6 +40,6 @@ private struct LineLogHandler: LogHandler {
         let pairs = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }.map { " \($0)=\($1)" }
         let time = Date().formatted(.iso8601)
         let line = printable("\(time) \(event.level) \(label): \(event.message)\(pairs.joined())")
-        FileHandle.standardError.write(Data((line + "\n").utf8))
+        StandardError.write(line + "\n")
     }
 }

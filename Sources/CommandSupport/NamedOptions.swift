@@ -36,7 +36,11 @@ extension JobOptions {
         whole("sweeps") { $0.sweeps = $1 },
         number("tolerance") { $0.tolerance = $1 },
         whole("patience") { $0.patience = $1 },
-        whole("seed") { $0.seed = UInt64(max($1, 0)) },
+        Named(name: "seed", hasNumbers: true, isWhole: true) { options, text in
+            guard let value = UInt64(text) else { return false }
+            options.seed = value
+            return true
+        },
     ]
 
     /// These options with others set by name.

@@ -91,7 +91,7 @@ public final class ProgressView {
     /// Takes the live line away.
     public func finish() { if isTerminal { write(Self.clearLine) } }
 
-    private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+    private func write(_ text: String) { StandardError.write(text) }
 
     private func log(_ level: Logger.Level, _ text: String) {
         if isTerminal, level >= logger.logLevel { write(Self.clearLine) }

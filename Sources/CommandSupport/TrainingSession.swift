@@ -6,6 +6,7 @@ import Cluster
 import ClusterRuntime
 import DequeModule
 import Failures
+import Foundation
 import Logging
 import Synchronization
 import ZeroMQ
@@ -21,6 +22,8 @@ public final class TrainingSession: Sendable {
         var orders: Deque<Order> = []
         /// Why no job is taken any more.
         var end: Failure?
+        /// Told of the end.
+        var onEnd: (@Sendable (Failure) -> Void)?
     }
 
     private let state = Mutex(State())
@@ -69,14 +72,41 @@ public final class TrainingSession: Sendable {
         return try result.get()
     }
 
+    /// Does what is to be done between two jobs, one such thing at a time, on a thread of its own.
+    /// - Throws: what `work` throws, or what has ended the session: then at once, and nobody waits for `work` any more,
+    ///   which may go on until the process ends.
+    public func perform<Value: Sendable>(
+        _ work: @escaping @Sendable () throws(Failure) -> Value
+    ) async throws(Failure) -> Value {
+        let (results, answer) = AsyncStream.makeStream(of: Result<Value, Failure>.self)
+        let end = state.withLock { state -> Failure? in
+            if state.end == nil { state.onEnd = { answer.yield(.failure($0)) } }
+            return state.end
+        }
+        if let end { throw end }
+        defer { state.withLock { $0.onEnd = nil } }
+        let thread = Thread {
+            do throws(Failure) {
+                answer.yield(.success(try work()))
+            } catch {
+                answer.yield(.failure(error))
+            }
+        }
+        thread.name = "session"
+        thread.start()
+        guard let result = await results.first(where: { _ in true }) else { throw Failure(.tryAgain, "stopped") }
+        return try result.get()
+    }
+
     /// Takes no job any more; only the first reason counts.
     private func close(_ end: Failure) {
-        let orders = state.withLock { state in
+        let (orders, onEnd) = state.withLock { state in
             if state.end == nil { state.end = end }
             defer { state.orders = [] }
-            return state.orders
+            return (state.orders, state.onEnd)
         }
         for order in orders { order.answer(.failure(end)) }
+        onEnd?(end)
         stop.wake()
     }
 

@@ -77,5 +77,5 @@ public final class WorkProgress: Sendable {
 
     private func show(_ text: String) { write(isTerminal ? Self.clearLine + text : text + "\n") }
 
-    private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+    private func write(_ text: String) { StandardError.write(text) }
 }

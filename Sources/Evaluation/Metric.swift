@@ -55,21 +55,22 @@ public struct Metric: Sendable, Hashable {
     }
 
     /// Reads a list such as `rmse,ndcg@10`; blanks and repetitions do not matter.
+    /// - Parameter option: whose value it is.
     /// - Throws: a ``Failure`` of kind `usage` that lists the metrics there are.
-    public static func list(_ text: String) throws(Failure) -> [Metric] {
+    public static func list(_ text: String, option: String = "--metrics") throws(Failure) -> [Metric] {
         var metrics: [Metric] = []
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
             let name = part.filter { $0 != " " }
             let pieces = name.lowercased().split(separator: "@", omittingEmptySubsequences: false)
             guard let first = pieces.first, let kind = Kind(rawValue: String(first)), pieces.count <= 2 else {
-                throw Failure(.usage, "there is no metric '\(name)'", at: "--metrics", remedy: "name some of \(names)")
+                throw Failure(.usage, "there is no metric '\(name)'", at: option, remedy: "name some of \(names)")
             }
             let cutoff = pieces.count == 2 ? Int(pieces[1]) : nil
             guard kind.hasCutoff ? cutoff ?? 0 >= 1 : pieces.count == 1 else {
                 throw Failure(
                     .usage,
                     kind.hasCutoff ? "'\(name)' does not say how many items count" : "'\(name)' takes no number of items",
-                    at: "--metrics", remedy: kind.hasCutoff ? "give a number, such as \(kind)@10" : "write \(kind)")
+                    at: option, remedy: kind.hasCutoff ? "give a number, such as \(kind)@10" : "write \(kind)")
             }
             let metric = Metric(kind, at: cutoff)
             if !metrics.contains(metric) { metrics.append(metric) }

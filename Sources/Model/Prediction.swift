@@ -25,8 +25,8 @@ extension FactorModel {
     ///
     /// Exact: every item is scored. O(items x rank + items x log count) time, `count` items of memory.
     /// - Parameters:
-    ///   - user: the user's row; nil for one that the model does not know, for whom all predictions are the intercept and
-    ///     the items with the most ratings come first, since rows are numbered so.
+    ///   - user: the user's row; nil for one that the model does not know, for whom predictions are the intercept and
+    ///     the item's bias; without biases the items with the most ratings come first, since rows are numbered so.
     ///   - count: how many to return at most.
     ///   - excluded: rows of items to leave out.
     public func topItems(for user: Int?, count: Int, excluding excluded: Set<Int> = []) -> [ScoredItem] {

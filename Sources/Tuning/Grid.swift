@@ -85,9 +85,15 @@ public struct Grid: Sendable, Hashable {
         guard parts.count == 3, let from = Double(parts[0]), let to = Double(parts[1]), from.isFinite, to.isFinite,
             spacing.hasPrefix("lin") || spacing.hasPrefix("log"), from < to
         else { throw failure("\(name)=\(text) is no range", "write it as FROM:TO:linN or FROM:TO:logN, FROM below TO") }
+        guard kind != .count || [from, to].allSatisfy({ Int(exactly: $0) != nil && abs($0) <= 0x1p53 }) else {
+            throw failure("\(name)=\(text) is no range of whole numbers", "give whole numbers for FROM and TO")
+        }
         let isLogarithmic = spacing.hasPrefix("log")
         guard !isLogarithmic || from > 0 else {
             throw failure("\(name)=\(text) is logarithmic and begins at \(parts[0])", "begin above 0, or use lin")
+        }
+        guard (isLogarithmic ? to / from : to - from).isFinite else {
+            throw failure("\(name)=\(text) is too wide a range", "bring FROM and TO closer together")
         }
         let digits = spacing.dropFirst(3)
         if digits.isEmpty { return .range(from: from, to: to, isLogarithmic: isLogarithmic) }
@@ -132,6 +138,7 @@ public struct Grid: Sendable, Hashable {
     public func draw(_ count: Int, seed: UInt64) -> [Candidate] {
         var generator = SplitMix64(seed: seed)
         var drawn: [Candidate] = []
+        var seen: Set<Candidate> = []
         // Where nearly all have been drawn, new ones are rare.
         for _ in 0..<(100 * count) where drawn.count < count {
             var candidate: Candidate = [:]
@@ -143,7 +150,7 @@ public struct Grid: Sendable, Hashable {
                     candidate[axis.name] = Self.value(at: uniform, from: from, to: to, isLogarithmic: isLogarithmic, axis.kind)
                 }
             }
-            if !drawn.contains(candidate) { drawn.append(candidate) }
+            if seen.insert(candidate).inserted { drawn.append(candidate) }
         }
         return drawn
     }

@@ -75,6 +75,12 @@ public struct Trial: SealedDocument, Sendable, Hashable {
         self.seconds = seconds
     }
 
+    /// Whether a search can have written it.
+    fileprivate var isSound: Bool {
+        (value == nil) == (failure != nil) && seconds >= 0
+            && (1...JobConfiguration.maximumSweeps).contains(keptSweep ?? 1)
+    }
+
     enum CodingKeys: String, CodingKey {
         case candidate, fold, value, failure, sweeps, kernels, seconds
         case keptSweep = "kept_sweep"
@@ -126,7 +132,7 @@ public struct Journal: Sendable {
     /// The trial of a candidate on a fold, if it is there and whole.
     public func trial(_ candidate: Int, fold: Int) -> Trial? {
         guard let trial = try? SealedJSON.read(Trial.self, at: file(candidate, fold)),
-            trial.candidate == candidate, trial.fold == fold
+            trial.candidate == candidate, trial.fold == fold, trial.isSound
         else { return nil }
         return trial
     }

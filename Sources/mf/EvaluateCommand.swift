@@ -15,7 +15,7 @@ struct EvaluateCommand: ParsableCommand {
         abstract: "Measures how well a model predicts ratings and ranks items.",
         discussion: """
             A store with held-out ratings is evaluated on those, any other on all of its ratings. Users and items that \
-            the model does not know are predicted by its mean.
+            the model does not know are predicted by its intercept and the bias of the other.
 
             For rankings (precision, recall, ndcg, map, mrr, coverage, each at K items; auc) every item is scored for \
             every user with held-out ratings, and the training ratings of the store, or those of --seen, are left out. \

@@ -1,5 +1,5 @@
 // Why: `mf recommend`: the items a user would rate highest, whether the model knows the user, has to fold them in from
-// ratings, or can only tell what is rated most.
+// ratings, or can only tell what most users rate high.
 
 import ArgumentParser
 import CommandSupport
@@ -18,8 +18,8 @@ struct RecommendCommand: ParsableCommand {
             CSV or tab-separated file with an id and a title.
 
             A user who came after the training gets factors from --ratings, and what is rated there is left out. A user \
-            whom the model does not know, and who has no ratings of items it knows, is shown the items with the most \
-            ratings; a note says so.
+            whom the model does not know, and who has no ratings of items it knows, is shown the items with the \
+            highest biases, or of a model without biases those with the most ratings; a note says so.
 
             Example:
               mf recommend --model model --user 42 --seen store --titles movies.dat
@@ -72,13 +72,13 @@ struct RecommendCommand: ParsableCommand {
             RecommendationReport.Entry(
                 rank: index + 1, item: model.itemIDs.id(of: item.item), title: titles?[item.item], score: item.score)
         }
-        if let note = recipient.note { FileHandle.standardError.write(Data("mf: note: \(note)\n".utf8)) }
+        if let note = recipient.note { StandardError.write("mf: note: \(note)\n") }
         if json {
             try printJSON(RecommendationReport(user: recipient.user, basis: recipient.basis, items: entries))
             return
         }
         let leftOut = seen == nil && ratings == nil ? "" : ", \(rated.count.grouped) rated ones left out"
-        let what = recipient.basis == .popularity ? "The items with the most ratings, for" : "Items for"
+        let what = recipient.basis.isOfUser ? "Items for" : "The \(Self.fallback(of: model)), for"
         print("\(what) user \(printable(recipient.user)), best first\(leftOut)")
         var table = TextTable([.number("rank"), .text("item")] + (titles == nil ? [] : [.text("title")]) + [.number("score")])
         for entry in entries {
@@ -89,11 +89,16 @@ struct RecommendCommand: ParsableCommand {
         for line in table.lines { print(line) }
     }
 
+    /// What a user is shown of whom nothing is known.
+    private static func fallback(of model: FactorModel) -> String {
+        model.itemBiases == nil ? "items with the most ratings" : "items with the highest biases"
+    }
+
     /// Whom the list is for.
     private struct Recipient {
         var user: String
         var basis: RecommendationReport.Basis
-        /// The model that has the user's factors, and their row in it; nil for popularity.
+        /// The model that has the user's factors, and their row in it; nil when nothing is known of them.
         var model: FactorModel
         var row: Int?
         /// Rows of items that the list leaves out.
@@ -108,9 +113,9 @@ struct RecommendCommand: ParsableCommand {
                 return Recipient(user: user, basis: .model, model: model, row: row)
             }
             return Recipient(
-                user: user, basis: .popularity, model: model,
-                note: "\(model.path): the model has no user \(printable(user)); these are the items with the most ratings, "
-                    + "and --ratings would say what the user likes")
+                user: user, basis: .fallback(of: model), model: model,
+                note: "\(model.path): the model has no user \(printable(user)); these are the "
+                    + "\(Self.fallback(of: model)), and --ratings would say what the user likes")
         }
         let store = try RatingImporter.openStoreOrFile(ratings)
         let row = try row(in: store, ratings)
@@ -121,10 +126,10 @@ struct RecommendCommand: ParsableCommand {
         var recipient = Recipient(
             user: id, basis: .ratings, model: model, rated: model.items(ratedBy: id, in: store))
         if mine.count == 0 {
-            recipient.basis = .popularity
+            recipient.basis = .fallback(of: model)
             recipient.note =
                 "\(ratings): the model knows none of the items that user \(printable(id)) has rated; "
-                + "these are the items with the most ratings"
+                + "these are the \(Self.fallback(of: model))"
             return recipient
         }
         if mine.count < total {
@@ -164,8 +169,14 @@ private struct RecommendationReport: Encodable {
         case model
         /// Factors folded in from `--ratings`.
         case ratings
-        /// How many ratings the items have, because nothing is known of the user.
+        /// The items' biases, because nothing is known of the user.
+        case biases
+        /// How many ratings the items have, because nothing is known of the user, and the model has no biases.
         case popularity
+
+        static func fallback(of model: FactorModel) -> Basis { model.itemBiases == nil ? .popularity : .biases }
+
+        var isOfUser: Bool { self == .model || self == .ratings }
     }
 
     struct Entry: Encodable {

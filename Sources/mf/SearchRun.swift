@@ -38,9 +38,8 @@ struct SearchRun: Sendable {
         let runner = try TrialRunner(search, on: session)
         var fold: TrialRunner.Fold?
         while let heat = run.race.next {
-            let present: TrialRunner.Fold
-            if let fold, fold.number == heat.fold { present = fold } else { present = try runner.prepare(heat.fold) }
-            fold = present
+            if fold?.number != heat.fold { fold = try await runner.prepare(heat.fold) }
+            let present = fold!
             let trial = try await runner.run(heat.candidate, on: present)
             try journal?.keep(trial)
             run.take(trial, heat, isKnown: false)
@@ -64,12 +63,11 @@ struct SearchRun: Sendable {
                 + search.grid.text(search.candidates[$0])
         }
         let time = isKnown ? "known" : "\(decimal(trial.seconds, 1)) s"
-        FileHandle.standardError.write(
-            Data(
-                """
-                fold \(heat.fold + 1) of \(race.foldCount), candidate \(heat.ordinal) of \(heat.count): \
-                \(search.grid.text(search.candidates[trial.candidate])): \(result), \(time)\(best ?? "")\n
-                """.utf8))
+        StandardError.write(
+            """
+            fold \(heat.fold + 1) of \(race.foldCount), candidate \(heat.ordinal) of \(heat.count): \
+            \(search.grid.text(search.candidates[trial.candidate])): \(result), \(time)\(best ?? "")\n
+            """)
     }
 }
 

@@ -23,19 +23,23 @@ struct TrialRunner {
     private let search: TuningSearch
     private let session: TrainingSession
     private let scratch: ScratchFolder
+    private let failpoints: Failpoints
 
     init(_ search: TuningSearch, on session: TrainingSession) throws(Failure) {
         self.search = search
         self.session = session
         scratch = try ScratchFolder()
+        failpoints = try .fromEnvironment()
     }
 
     /// Makes the fold, in place of the one before.
-    func prepare(_ fold: Int) throws(Failure) -> Fold {
+    func prepare(_ fold: Int) async throws(Failure) -> Fold {
         let path = scratch("fold")
-        let store = try search.store.split(
-            fold: fold, of: search.description.folds, seed: search.description.seed,
-            threads: ProcessInfo.processInfo.activeProcessorCount)
+        let store = try await session.perform { [search] () throws(Failure) in
+            try search.store.split(
+                fold: fold, of: search.description.folds, seed: search.description.seed,
+                threads: ProcessInfo.processInfo.activeProcessorCount)
+        }
         try store.save(to: path)
         return Fold(number: fold, store: store, path: path)
     }
@@ -52,7 +56,11 @@ struct TrialRunner {
                 search.description.configurations[candidate], ratings: fold.path, model: scratch("model"))
             let report = try await session.train(run)
             (trial.sweeps, trial.keptSweep, trial.kernels) = (report.sweeps, report.keptSweep, report.kernels)
-            trial.value = try value(report, fold)
+            // Without this runner, whose folder goes though nobody waits for the judgement any more.
+            trial.value = try await session.perform { [metric = search.metric.metric, failpoints] () throws(Failure) in
+                failpoints.hit("tune.judge")
+                return try Self.value(of: metric, report, fold)
+            }
         } catch {
             guard error.kind == .badData else { throw error }
             trial.failure = error.description
@@ -61,8 +69,10 @@ struct TrialRunner {
         return trial
     }
 
-    private func value(_ report: TrainingRun.Report, _ fold: Fold) throws(Failure) -> Double {
-        let metric = search.metric.metric
+    /// What the model of a trial is worth on its fold.
+    private static func value(
+        of metric: Metric, _ report: TrainingRun.Report, _ fold: Fold
+    ) throws(Failure) -> Double {
         let model = try FactorModel.open(report.model)
         guard let heldOut = fold.store.holdout?.byUser else { preconditionFailure("a fold without ratings") }
         if metric.kind.isError {

@@ -141,13 +141,14 @@ struct TuneCommand: AsyncParsableCommand {
         let candidates = if let random { grid.draw(random, seed: tuningSeed) } else { try grid.candidates() }
         let store = try RatingImporter.openStoreOrFile(ratings)
         var configurations: [JobConfiguration] = []
+        var seen: Set<JobConfiguration> = []
         var different: [Candidate] = []
         for candidate in candidates {
             do throws(Failure) {
                 let configuration = try job.setting(candidate).configuration()
                 try configuration.validate(ratingsFrom: store.description.minimum, to: store.description.maximum)
                 // Two of biases=no that differ in the regularization of biases are one, for example.
-                if configurations.contains(configuration) { continue }
+                guard seen.insert(configuration).inserted else { continue }
                 configurations.append(configuration)
                 different.append(candidate)
             } catch {

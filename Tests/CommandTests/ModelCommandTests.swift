@@ -103,6 +103,22 @@ import Training
         #expect((report["items"] as? [[String: Any]])?.map { $0["item"] as? String } == ["1", "3", "4"])
     }
 
+    @Test func recommendShowsAnUnknownUserTheHighestBiasesOfAModelThatHasSome() async throws {
+        let folder = try TemporaryFolder()
+        try SyntheticRatings.writeStore(to: folder("store"), users: 50, items: 30, ratings: 600, seed: 3)
+        let training = try await Program.mf.run(
+            ["train", "--ratings", folder("store"), "--model", folder("model"), "--rank", "2", "--sweeps", "2"])
+        try #require(training.status == 0, "\(training.standardError)")
+        let arguments = ["recommend", "--model", folder("model"), "--user", "nobody"]
+        let plain = try await Program.mf.run(arguments)
+        #expect(plain.standardOutput.hasPrefix("The items with the highest biases, for user nobody, best first\n"))
+        #expect(plain.standardError.contains("these are the items with the highest biases"))
+        let report = try json(try await Program.mf.run(arguments + ["--json"]).standardOutput)
+        #expect(report["basis"] as? String == "biases")
+        let scores = try #require(report["items"] as? [[String: Any]]).map { $0["score"] as? Double ?? .nan }
+        #expect(scores.count == 10 && scores == scores.sorted(by: >) && scores[0] > scores[9])
+    }
+
     @Test func recommendFoldsANewUserIn() async throws {
         let folder = try folderWithModel()
         // Factors of items 2 and 4 are 1 and -1; lambda is 0.08 a rating: u = (2 + 1) / (2 + 0.16).

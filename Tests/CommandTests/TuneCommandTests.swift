@@ -94,20 +94,25 @@ import Testing
         #expect(report.candidates.allSatisfy { $0.folds == 1 })
     }
 
-    /// On workers of a cluster, which stay from trial to trial, one of which dies and another comes.
+    /// On workers of a cluster, which stay from trial to trial, one of which dies and another comes. That there were to
+    /// be two holds up the first trial only.
     @Test func searchesOnWorkersThatConnect() async throws {
         let folder = try TemporaryFolder()
         let store = try store(folder)
         let here = try await tune(store, [])
-        let search = try await Program.mf.start([
-            "tune", "--ratings", store, "--grid", Self.grid, "--folds", "3", "--sweeps", "4", "--json", "--listen",
-            "tcp://127.0.0.1:*", "--min-workers", "2",
-        ])
+        // Slow from the third trial on, so that the last worker finds some.
+        let slow = (20..<50).map { "coordinator.halfstep:\($0)=delay" }.joined(separator: ",")
+        let search = try await Program.mf.start(
+            [
+                "tune", "--ratings", store, "--grid", Self.grid, "--folds", "3", "--sweeps", "4", "--json", "--listen",
+                "tcp://127.0.0.1:*", "--min-workers", "2", "--worker-timeout", "60",
+            ], environment: ["MF_FAILPOINTS": slow])
         let endpoint = try await ClusterFixture.endpoint(of: search)
         let first = try await ClusterFixture.startWorker(endpoint)
         let second = try await ClusterFixture.startWorker(endpoint, mapsStore: false, failpoints: "worker.welcomed:3=kill")
         #expect(try await second.ending.status == 128 + SIGKILL)
         #expect(!first.standardError.contains("the job is over"))
+        #expect(await search.says("fold 2 of 3"))
         let third = try await ClusterFixture.startWorker(endpoint, mapsStore: false)
         let output = try await search.ending
         try #require(output.status == 0, "\(output.standardError)")
@@ -131,6 +136,44 @@ import Testing
         search.signal(SIGINT)
         #expect(try await search.ending.status == 128 + SIGINT)
         #expect(try await worker.ending.status == 0)
+    }
+
+    /// To judge a model by rankings may take minutes; a signal does not wait for it.
+    @Test func aSignalDoesNotWaitForAJudgement() async throws {
+        let folder = try TemporaryFolder()
+        try FileManager.default.createDirectory(atPath: folder("t"), withIntermediateDirectories: false)
+        let search = try await Program.mf.start(
+            [
+                "tune", "--ratings", try store(folder), "--grid", "rank=2", "--folds", "3", "--listen", "tcp://127.0.0.1:*",
+            ],
+            environment: ["MF_FAILPOINTS": "tune.judge=hang", "TMPDIR": folder("t")])
+        let worker = try await ClusterFixture.startWorker(try await ClusterFixture.endpoint(of: search))
+        #expect(await worker.says("waiting for the next job"))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder("t")).count == 1)
+        search.signal(SIGTERM)
+        #expect(try await search.ending.status == 128 + SIGTERM)
+        #expect(try await worker.ending.status == 0)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder("t")) == [])
+    }
+
+    /// What is said to a person costs the words where it cannot be written, and nothing else.
+    @Test func aLogOnAFullDiskEndsNothing() async throws {
+        let folder = try TemporaryFolder()
+        let store = try store(folder)
+        for redirection in ["2>/dev/full", "2>&-"] {
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: "/bin/sh")
+            process.arguments = [
+                "-c", "exec \"$0\" \"$@\" \(redirection)", Program.mf.path, "tune", "--ratings", store, "--grid",
+                "rank=2", "--folds", "2", "--sweeps", "1",
+            ]
+            let output = Pipe()
+            process.standardOutput = output
+            try process.run()
+            let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            process.waitUntilExit()
+            #expect(process.terminationStatus == 0 && text.contains("The best of them"))
+        }
     }
 
     /// A candidate that cannot be solved is a row of the table, and the others go on.

@@ -61,7 +61,9 @@ import Tuning
         "", "rank", "rank=", "rank=1,,2", "rank=a", "rank=1.5", "rank=1 rank=2", "speed=3", "regularization=1:2",
         "regularization=1:2:log", "regularization=2:1:log3", "regularization=0:1:log3", "regularization=1:2:log1",
         "regularization=1:2:cub3", "regularization=nan", "regularization=1:2:log3:4", "regularization=inf:1:lin2",
-        "rank=1:100000000:lin1000 regularization=1:2:lin1000",
+        "rank=1:100000000:lin1000 regularization=1:2:lin1000", "rank=1:1e30:lin5", "rank=-1e300:4:lin",
+        "rank=1.5:4:lin2",
+        "regularization=-1e308:1e308:lin3", "regularization=1e-300:1e300:log3",
     ])
     func mistakesAreToldOf(text: String) {
         let failure = #expect(throws: Failure.self) { try grid(text).candidates() }
@@ -85,7 +87,9 @@ import Tuning
 
     @Test func aValueThatIsNoneIsRefused() throws {
         let options = try JobOptions.parse([])
-        for (name, value) in [("biases", "maybe"), ("solver", "x"), ("rank", "2.5"), ("alpha", "-"), ("loss", "")] {
+        for (name, value) in [
+            ("biases", "maybe"), ("solver", "x"), ("rank", "2.5"), ("alpha", "-"), ("loss", ""), ("seed", "-3"),
+        ] {
             #expect(throws: Failure.self) { try options.setting([name: value]) }
         }
     }

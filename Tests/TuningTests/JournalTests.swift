@@ -34,6 +34,22 @@ import Tuning
         }
     }
 
+    /// A checksum proves nothing of who wrote a file.
+    @Test func passesOverWhatNoSearchHasWritten() throws {
+        try withTemporaryFolder { folder in
+            let journal = try Journal(path: folder + "/search", of: search(), resumes: false)
+            for trial in [
+                Trial(candidate: 0, fold: 0), Trial(candidate: 0, fold: 0, value: 1, failure: "singular"),
+                Trial(candidate: 0, fold: 0, value: 1, sweeps: .max, keptSweep: .max),
+                Trial(candidate: 0, fold: 0, value: 1, sweeps: 3, keptSweep: 0),
+                Trial(candidate: 0, fold: 0, value: 1, seconds: -1),
+            ] {
+                try journal.keep(trial)
+                #expect(journal.trial(0, fold: 0) == nil)
+            }
+        }
+    }
+
     @Test func refusesWhatIsAnothers() throws {
         try withTemporaryFolder { folder in
             let path = folder + "/search"
