@@ -1,6 +1,7 @@
 // Why: who takes part in a job, and what each worker is sent: how it comes in, what it says beside results, and how it
 // is put out.
 
+import Failures
 import LeastSquares
 import Ratings
 import Training
@@ -22,7 +23,7 @@ extension Coordinator {
             return
         }
         if let limit = hello.memoryLimit, let defect = memoryNeed(hello).defect(ofLimit: limit, ratings: leastRatings) {
-            refuse(hello, id, defect, now)
+            if settings.hasSuccessor { postpone(hello, id, defect) } else { refuse(hello, id, defect, now) }
             return
         }
         workers[id] = WorkerLedger(id: id, hello: hello, now: now)
@@ -37,6 +38,23 @@ extension Coordinator {
             actions.append(
                 .report(.workerWaits(name: hello.name, workers: workers.count, needed: settings.minWorkers)))
         }
+    }
+
+    /// Leaves a worker that this job does not fit to the next one, which may be smaller.
+    private mutating func postpone(_ hello: WorkerMessage.Hello, _ id: WorkerID, _ defect: String) {
+        unfitness = "\(hello.name): \(defect)"
+        actions.append(.postpone(Parcel(.hello(hello), payload: nil, envelope: .none), from: id))
+    }
+
+    /// Gives up a job that fits none of those who have come, where the next may.
+    mutating func giveUpUnlessSomeoneFits(_ now: Duration) {
+        guard settings.hasSuccessor, solving == nil, workers.isEmpty, let unfitness, let deserted,
+            now - deserted >= Self.gatheringTime
+        else { return }
+        let failure = Failure(
+            .badData, "no worker has room for this job; \(unfitness)",
+            remedy: "raise --memory-limit, start workers with more memory, or lower --rank")
+        end(.failed(failure), .failed, failure.what, now)
     }
 
     mutating func welcome(_ id: WorkerID, _ now: Duration) {

@@ -46,6 +46,8 @@ public struct Coordinator {
     public let envelope: Envelope
     /// A worker that still says hello so long after it was welcomed has not heard it.
     static let welcomeInterval = Duration.seconds(3)
+    /// So long those are waited for whom a job may fit that does not fit the first.
+    static let gatheringTime = Duration.seconds(1)
     /// How long the workers have to say goodbye at the end.
     static let closingTime = Duration.seconds(2)
 
@@ -66,6 +68,8 @@ public struct Coordinator {
     /// Since when there have been too few workers: none, or before the job begins fewer than it needs.
     var deserted: Duration?
     var refusals = Refusals()
+    /// Why the job does not fit a worker that was left to the next.
+    var unfitness: String?
     var factors: JobFactors
     /// Who solved each block last.
     var homes: BySide<[WorkerID?]>
@@ -227,6 +231,8 @@ public struct Coordinator {
         }
         if closing != nil { return actions }
         copyOverdueBlocks(now)
+        giveUpUnlessSomeoneFits(now)
+        if closing != nil { return actions }
         // One that is taking in the job is given the time for it; one that proves unfit, or dies of it, puts nothing off.
         let isPreparing = workers.values.contains { $0.standing == .welcomed }
         if let deserted, now - deserted > settings.workerTimeout, !isPreparing {

@@ -82,10 +82,17 @@ public enum KeyFiles {
     }
 
     /// Reads a secret key.
-    /// - Throws: a ``Failure``: `noInput` when there is no such file, or when it is a link, another user's, or open to
+    /// - Throws: a ``Failure``: `usage` when its name is that of a public key; `noInput` when there is no such file, or
+    ///   when it is a link, another user's, or open to
     ///   others; `badData` when it is no key.
     public static func readSecret(_ path: String) throws(Failure) -> SecretKey {
-        try read(path, flags: O_NOFOLLOW) { status throws(Failure) in
+        // They look alike, and every handshake would fail.
+        if path.hasSuffix(publicSuffix) {
+            throw Failure(
+                .usage, "is a public key by its name, and the secret one is asked for", at: path,
+                remedy: "give the file that ends with \(secretSuffix)")
+        }
+        return try read(path, flags: O_NOFOLLOW) { status throws(Failure) in
             guard status.st_uid == geteuid() else {
                 throw Failure(
                     .noInput, "this secret key is another user's", at: path,
@@ -98,10 +105,16 @@ public enum KeyFiles {
     }
 
     /// Reads a public key.
-    /// - Throws: a ``Failure``: `noInput` when there is no such file, or when others may change it; `badData` when it is no
+    /// - Throws: a ``Failure``: `usage` when its name is that of a secret key; `noInput` when there is no such file, or
+    ///   when others may change it; `badData` when it is no
     ///   key.
     public static func readPublic(_ path: String) throws(Failure) -> PublicKey {
-        try read(path, flags: 0) { status throws(Failure) in
+        if path.hasSuffix(secretSuffix) {
+            throw Failure(
+                .usage, "is a secret key by its name, and the public one is asked for", at: path,
+                remedy: "give the file that ends with \(publicSuffix), and leave the secret one where it was made")
+        }
+        return try read(path, flags: 0) { status throws(Failure) in
             guard status.st_mode & 0o022 == 0 else {
                 throw Failure(.noInput, "others may change this key", at: path, remedy: "chmod go-w \(path)")
             }

@@ -94,7 +94,11 @@ public final class WorkerRuntime {
             var machine = Worker(settings: session.settings, newest: newest, now: now)
             let ending = try converse(session, &machine, &lastHeard)
             if machine.presentEnvelope != .none { newest = machine.presentEnvelope }
-            for (reason, count) in machine.dropped { logger.notice("messages not acted on: \(count) \(reason.rawValue)") }
+            for (reason, count) in machine.dropped {
+                // What others were faster with comes second as a matter of course.
+                logger.log(
+                    level: reason == .stale ? .debug : .notice, "messages not acted on: \(count) \(reason.rawValue)")
+            }
             switch ending {
             case .finished(.next, let reason): logger.info("waiting for the next job: \(reason)")
             case let ending?: return ending

@@ -79,7 +79,9 @@ public struct CoordinatorOptions: ParsableArguments {
         let endpoint = try Endpoint(listen)
         let keys = try readKeys()
         try endpoint.requireSafeToListen(hasKeys: keys != nil, isInsecure: insecure)
-        if let keys {
+        if let keys, keys.workers.count == 0 {
+            logger.warning("no worker may take part yet: there is no key in \(keys.workers.folder)")
+        } else if let keys {
             logger.info("workers with one of the \(keys.workers.count) keys in \(keys.workers.folder) may take part")
         }
         if insecure { logger.warning("--insecure: whoever can connect to \(listen) can take part in this job") }

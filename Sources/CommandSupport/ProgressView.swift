@@ -23,11 +23,11 @@ public final class ProgressView {
 
     /// - Parameters:
     ///   - sweeps: the most sweeps of the job.
-    ///   - isTerminal: whether standard error is one.
+    ///   - isTerminal: whether standard error is one; a logger that says less than `info` has no live line either.
     public init(logger: Logger, sweeps: Int, isTerminal: Bool = isatty(STDERR_FILENO) == 1) {
         self.logger = logger
         self.sweeps = sweeps
-        self.isTerminal = isTerminal
+        self.isTerminal = isTerminal && logger.logLevel <= .info
         halfStepBegan = clock.now
     }
 

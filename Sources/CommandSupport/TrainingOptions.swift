@@ -13,6 +13,8 @@ public struct TrainingOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Where to put the model; an older model there is replaced.", valueName: "dir"))
     public var model: String
 
+    @OptionGroup public var format: RatingFormatOptions
+
     @OptionGroup public var job: JobOptions
 
     @Option(

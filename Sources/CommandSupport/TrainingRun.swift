@@ -24,7 +24,7 @@ public struct TrainingRun: Sendable {
     /// - Throws: a ``Failure`` when the ratings cannot be read, or something foreign stands where the model is to go.
     public init(_ options: TrainingOptions) throws(Failure) {
         try self.init(
-            options.job.configuration(), ratings: options.ratings, model: options.model,
+            options.job.configuration(), ratings: options.ratings, format: options.format.format, model: options.model,
             openCheckpoints: options.openCheckpoints)
     }
 
@@ -33,19 +33,19 @@ public struct TrainingRun: Sendable {
     ///   - model: where the model goes.
     /// - Throws: as ``init(_:)``.
     public init(_ configuration: JobConfiguration, ratings: String, model: String) throws(Failure) {
-        try self.init(configuration, ratings: ratings, model: model) { () throws(Failure) in nil }
+        try self.init(configuration, ratings: ratings, format: nil, model: model) { () throws(Failure) in nil }
     }
 
     /// - Parameter openCheckpoints: called once nothing foreign is known to stand where the model is to go.
     private init(
-        _ configuration: JobConfiguration, ratings: String, model: String,
+        _ configuration: JobConfiguration, ratings: String, format: RatingFormat?, model: String,
         openCheckpoints: () throws(Failure) -> CoordinatorRuntime.Checkpoints?
     ) throws(Failure) {
         self.configuration = configuration
         destination = model
         try DirectoryReplacement.refuseForeign(destination, marker: FactorModel.marker)
         checkpoints = try openCheckpoints()
-        store = try RatingImporter.openStoreOrFile(ratings)
+        store = try RatingImporter.openStoreOrFile(ratings, format: format)
         try configuration.validate(ratingsFrom: store.description.minimum, to: store.description.maximum)
         if configuration.patience != nil, !Self.canJudge(store, configuration) {
             throw Failure(
@@ -135,7 +135,9 @@ public struct TrainingRun: Sendable {
         _ completion: CoordinatorRuntime.Completion, _ logger: Logger, _ failpoints: Failpoints, seconds: () -> Double
     ) throws(Failure) -> Report {
         for (reason, count) in completion.dropped.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
-            logger.notice("messages not acted on: \(count) \(reason.rawValue)")
+            // Copies of overdue blocks come second as a matter of course.
+            logger.log(
+                level: reason == .stale ? .debug : .notice, "messages not acted on: \(count) \(reason.rawValue)")
         }
         switch completion.outcome {
         case .failed(let failure): throw failure

@@ -46,8 +46,17 @@ public final class TrainingSession: Sendable {
         var options = options
         options.settings.hasSuccessor = true
         let session = TrainingSession(stop: stop)
-        async let ended: Void = session.serve(options, logger, observe, listening)
+        let (openings, announcement) = AsyncStream.makeStream(of: Void.self)
+        async let ended: Void = session.serve(
+            options, logger, observe,
+            {
+                listening($0)
+                announcement.yield()
+            }, { announcement.finish() })
         do {
+            // What stands in the way of listening is told of before the work begins.
+            for await _ in openings { break }
+            if let end = session.state.withLock({ $0.end }) { throw end }
             let result = try await body(session)
             session.close(Failure(.software, "the session is over"))
             await ended
@@ -112,8 +121,9 @@ public final class TrainingSession: Sendable {
 
     private func serve(
         _ options: CoordinatorRuntime.Options, _ logger: Logger, _ observe: @escaping @Sendable (JobEvent) -> Void,
-        _ listening: @escaping @Sendable (String) -> Void
+        _ listening: @escaping @Sendable (String) -> Void, _ ended: @Sendable () -> Void
     ) async {
+        defer { ended() }
         do throws(Failure) {
             try await onDedicatedThread(named: "coordinator") { () throws(Failure) in
                 try Context.use { context throws(Failure) in

@@ -163,6 +163,22 @@ public struct Grid: Sendable, Hashable {
             .compactMap { axis in candidate[axis.name].map { "\(axis.name)=\($0)" } }.joined(separator: " ")
     }
 
+    /// The parameters of which a candidate has the least or the greatest value, of three or more, or one within 3% of an
+    /// end of a range that was drawn from.
+    public func edges(of candidate: Candidate) -> [String] {
+        axes.filter { axis in
+            guard axis.kind != .text, let value = candidate[axis.name].flatMap(Double.init) else { return false }
+            switch axis.values {
+            case .list(let values):
+                let numbers = values.compactMap(Double.init)
+                return numbers.count > 2 && (value == numbers.min() || value == numbers.max())
+            case .range(let from, let to, let isLogarithmic):
+                let place = isLogarithmic ? log(value / from) / log(to / from) : (value - from) / (to - from)
+                return !(0.03...0.97).contains(place)
+            }
+        }.map(\.name)
+    }
+
     private static func failure(_ what: String, _ remedy: String) -> Failure {
         Failure(.usage, what, at: "--grid", remedy: remedy)
     }

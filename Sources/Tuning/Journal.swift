@@ -90,14 +90,25 @@ public struct Trial: SealedDocument, Sendable, Hashable {
 /// The folder of a search.
 public struct Journal: Sendable {
     public let path: String
+    private let lock: FileLock
     private static let marker = "tuning.json"
+    private static let lockFile = "lock"
 
     /// Opens the folder for a search, or makes it.
     /// - Parameter resumes: whether it may hold trials of the same search, which then count.
     /// - Throws: a ``Failure``: `cannotCreate` when something else is there; `usage` when there are trials and `resumes` is
-    ///   false, or they are of another search.
+    ///   false, or they are of another search; `tryAgain` when another process works on it.
     public init(path: String, of search: SearchDescription, resumes: Bool) throws(Failure) {
         self.path = path
+        try Self.prepare(path, search, resumes: resumes)
+        lock = try FileLock(
+            path: "\(path)/\(Self.lockFile)",
+            taken: Failure(
+                .tryAgain, "another process works on the search in this folder", at: path,
+                remedy: "wait for its end, or give another --results folder"))
+    }
+
+    private static func prepare(_ path: String, _ search: SearchDescription, resumes: Bool) throws(Failure) {
         let marker = path + "/" + Self.marker
         if FileManager.default.fileExists(atPath: marker) {
             guard resumes else {

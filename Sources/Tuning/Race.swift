@@ -81,7 +81,7 @@ public struct Race: Sendable {
         position += 1
         guard position == entrants.count else { return }
         fold += 1
-        drop(after: fold)
+        if fold < foldCount { drop(after: fold) }
         (entrants, position) = (running, 0)
     }
 

@@ -1,11 +1,13 @@
 // Why: who has a cluster searches on it: workers of other hosts connect here, as they do to mf-coordinator.
 
 import ArgumentParser
+import Cluster
 import ClusterRuntime
 import CommandSupport
 import Failures
 import LeastSquares
 import Logging
+import Synchronization
 
 /// Jobs whose workers were started elsewhere.
 struct ClusterTraining: SessionProvider {
@@ -30,7 +32,30 @@ struct ClusterTraining: SessionProvider {
         let (logger, settled) = (logger, options)
         return try await endingBySignals(stop, logger) {
             try await TrainingSession.whileOpen(
-                settled, stop: stop, logger: logger, listening: { logger.notice("listening on \($0)") }, body)
+                settled, stop: stop, logger: logger, observe: WorkerList(logger).note,
+                listening: { logger.notice("listening on \($0)") }, body)
         }
     }
+}
+
+/// Says who has come for the first time; the same workers join every job anew.
+private final class WorkerList: Sendable {
+    private let logger: Logger
+    private let known = Mutex<Set<String>>([])
+
+    init(_ logger: Logger) { self.logger = logger }
+
+    @Sendable func note(_ event: JobEvent) {
+        switch event {
+        case .workerWaits(let name, let workers, let needed):
+            guard isNew(name) else { return }
+            logger.notice("worker \(name) is here: \(workers) of the \(needed) with which the search begins")
+        case .workerJoined(let name, let threads, _, let workers):
+            guard isNew(name) else { return }
+            logger.notice("worker \(name) joined: \(counted(threads, "thread")); \(counted(workers, "worker"))")
+        default: break
+        }
+    }
+
+    private func isNew(_ name: String) -> Bool { known.withLock { $0.insert(name).inserted } }
 }

@@ -60,6 +60,8 @@ struct EvaluateCommand: ParsableCommand {
     @Option(help: "The seed that chooses which ratings are folded in.")
     var seed: UInt64 = 1
 
+    @OptionGroup var format: RatingFormatOptions
+
     @OptionGroup var kernelOptions: KernelOptions
 
     @Flag(help: "Print one JSON object, with a key a metric.")
@@ -108,7 +110,7 @@ struct EvaluateCommand: ParsableCommand {
     /// What is judged by what.
     private func subject(_ kernels: Kernels) throws(Failure) -> Subject {
         let model = try FactorModel.open(model)
-        let store = try RatingImporter.openStoreOrFile(ratings)
+        let store = try format.open(ratings)
         let mapping = RowMapping(store: store, model: model)
         if let foldIn {
             guard store.holdout == nil else {
@@ -129,7 +131,7 @@ struct EvaluateCommand: ParsableCommand {
         }
         let seenItems: SeenItems?
         if let seen {
-            seenItems = SeenItems(try RatingImporter.openStoreOrFile(seen), usersOf: store, model: model)
+            seenItems = SeenItems(try format.open(seen), usersOf: store, model: model)
         } else {
             seenItems = store.holdout == nil ? nil : SeenItems(store.ratings.byUser, mapping: mapping)
         }

@@ -24,14 +24,6 @@ struct ImportCommand: ParsableCommand {
               mf import --input train.txt --test test.txt --format adjacency --output gowalla.store
             """)
 
-    enum FormatOption: String, ExpressibleByArgument, CaseIterable {
-        case auto, movielens, csv, tsv, netflix
-        case matrixMarket = "matrix-market"
-        case adjacency
-
-        var format: RatingFormat? { RatingFormat(rawValue: rawValue) }
-    }
-
     @Option(
         parsing: .upToNextOption,
         help: ArgumentHelp(
@@ -41,8 +33,7 @@ struct ImportCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The folder to write; an older store there is replaced.", valueName: "store"))
     var output: String
 
-    @Option(help: "The format of the input.")
-    var format = FormatOption.auto
+    @OptionGroup var format: RatingFormatOptions
 
     @Option(help: ArgumentHelp("Hold out this fraction of the ratings, chosen by --seed.", valueName: "fraction"))
     var holdout: Double?

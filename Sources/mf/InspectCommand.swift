@@ -87,6 +87,8 @@ struct InspectCommand: ParsableCommand {
                 "regularization",
                 "\(configuration.regularization), scaled by \(configuration.regularizationScaling.rawValue)"
             ),
+            ("biases", configuration.biasRegularization.map { "regularization \($0), scaled alike" } ?? "none"),
+            ("factors", configuration.isNonnegative ? "none is negative" : "of any sign"),
             ("intercept", String(format: "%.6g", description.intercept) + (configuration.center ? " (centred)" : "")),
             ("solver", "\(configuration.solver)"),
             ("precision", "\(configuration.precision), \(description.kernelLevel) kernels"),

@@ -49,6 +49,8 @@ struct RecommendCommand: ParsableCommand {
     @Option(help: ArgumentHelp("A file with the items' titles.", valueName: "file"))
     var titles: String?
 
+    @OptionGroup var format: RatingFormatOptions
+
     @OptionGroup var kernelOptions: KernelOptions
 
     @Flag(help: "Print one JSON object.")
@@ -65,7 +67,7 @@ struct RecommendCommand: ParsableCommand {
         let recipient = try recipient(model)
         var rated = recipient.rated
         if let seen {
-            rated.formUnion(model.items(ratedBy: recipient.user, in: try RatingImporter.openStoreOrFile(seen)))
+            rated.formUnion(model.items(ratedBy: recipient.user, in: try format.open(seen)))
         }
         let best = recipient.model.topItems(for: recipient.row, count: count, excluding: rated)
         let entries = best.enumerated().map { index, item in
@@ -117,7 +119,7 @@ struct RecommendCommand: ParsableCommand {
                 note: "\(model.path): the model has no user \(printable(user)); these are the "
                     + "\(Self.fallback(of: model)), and --ratings would say what the user likes")
         }
-        let store = try RatingImporter.openStoreOrFile(ratings)
+        let store = try format.open(ratings)
         let row = try row(in: store, ratings)
         let id = store.userIDs.id(of: row)
         let mine = RowMapping(store: store, model: model)

@@ -40,12 +40,27 @@ struct SearchRun: Sendable {
         while let heat = run.race.next {
             if fold?.number != heat.fold { fold = try await runner.prepare(heat.fold) }
             let present = fold!
-            let trial = try await runner.run(heat.candidate, on: present)
+            let trial: Trial
+            do throws(Failure) {
+                trial = try await runner.run(heat.candidate, on: present)
+            } catch {
+                throw stopped(error)
+            }
             try journal?.keep(trial)
             run.take(trial, heat, isKnown: false)
             run.replay()
         }
         return run
+    }
+
+    /// What a search says of a job that was stopped.
+    private func stopped(_ failure: Failure) -> Failure {
+        guard failure.kind == .tryAgain else { return failure }
+        return Failure(
+            .tryAgain, failure.what.replacingOccurrences(of: "before the model was finished", with: "before the search was over"),
+            remedy: journal == nil
+                ? "with --results it could go on from there"
+                : "start it again with --resume to go on from there")
     }
 
     private mutating func take(_ trial: Trial, _ heat: Race.Heat, isKnown: Bool) {

@@ -67,6 +67,8 @@ struct TuneCommand: AsyncParsableCommand {
     @Flag(help: "Go on with the search in --results, if there is one.")
     var resume = false
 
+    @OptionGroup var format: RatingFormatOptions
+
     @OptionGroup var job: JobOptions
 
     @OptionGroup var workers: LocalWorkerOptions
@@ -139,7 +141,7 @@ struct TuneCommand: AsyncParsableCommand {
         let kinds = JobOptions.named.map { ($0.name, $0.isWhole ? ParameterKind.count : $0.hasNumbers ? .number : .text) }
         let grid = try Grid(grid, kinds: Dictionary(uniqueKeysWithValues: kinds))
         let candidates = if let random { grid.draw(random, seed: tuningSeed) } else { try grid.candidates() }
-        let store = try RatingImporter.openStoreOrFile(ratings)
+        let store = try format.open(ratings)
         var configurations: [JobConfiguration] = []
         var seen: Set<JobConfiguration> = []
         var different: [Candidate] = []

@@ -31,9 +31,14 @@ struct TuningReport: Encodable {
     let candidates: [Row]
     /// The winner's command line; nil when every candidate has failed.
     let command: [String]?
+    /// Parameters of which the winner has the least or the greatest value that could be tried: a better one may be beyond.
+    let atEdge: [String]
     private let names: [String]
 
-    enum CodingKeys: String, CodingKey { case metric, folds, candidates, command }
+    enum CodingKeys: String, CodingKey {
+        case metric, folds, candidates, command
+        case atEdge = "at_edge"
+    }
 
     init(_ search: TuningSearch, _ race: Race, _ trials: [Trial], ratings: String) {
         metric = search.metric.metric.name
@@ -47,6 +52,7 @@ struct TuningReport: Encodable {
                 droppedAfter: standing.droppedAfter, failure: own.compactMap(\.failure).first,
                 seconds: own.reduce(0) { $0 + $1.seconds }, trials: own)
         }
+        atEdge = race.best.map { search.grid.edges(of: search.candidates[$0]) } ?? []
         names = race.ranking.map { search.grid.text(search.candidates[$0]) }
         command = race.best.map { best in
             var configuration = search.description.configurations[best]
@@ -74,7 +80,11 @@ struct TuningReport: Encodable {
             ])
         }
         guard let command else { return table.lines }
-        return table.lines + ["", "The best of them:", "  " + command.map(Self.quoted).joined(separator: " ")]
+        let edge =
+            atEdge.isEmpty
+            ? []
+            : ["", "Its \(atEdge.joined(separator: ", ")) is at the edge of what was tried: try beyond."]
+        return table.lines + ["", "The best of them:", "  " + command.map(Self.quoted).joined(separator: " ")] + edge
     }
 
     /// As a shell takes it for one word.

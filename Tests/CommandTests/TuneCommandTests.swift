@@ -125,6 +125,34 @@ import Testing
         }
     }
 
+    /// It is a row of the table, and its workers stay for the next candidate, whichever comes first.
+    @Test(arguments: ["900,8", "8,900"]) func whatDoesNotFitInMemoryIsAFailure(ranks: String) async throws {
+        let folder = try TemporaryFolder()
+        let report = try await tune(
+            try store(folder), ["--memory-limit", "45M", "--tried-folds", "1"], grid: "rank=\(ranks)")
+        #expect(report.candidates[0].candidate["rank"] == "8" && report.candidates[0].mean != nil)
+        #expect(report.candidates[1].failure?.contains("no worker has room for this job") == true)
+    }
+
+    @Test func aFolderOfResultsHasOneSearchAtATime() async throws {
+        let folder = try TemporaryFolder()
+        let command = [
+            "tune", "--ratings", try store(folder), "--grid", Self.grid, "--folds", "3", "--sweeps", "4000",
+            "--tolerance", "0", "--results", folder("results"),
+        ]
+        let first = try await Program.mf.start(command)
+        for _ in 0..<1000 where !FileManager.default.fileExists(atPath: folder("results/tuning.json")) {
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        try await Task.sleep(for: .milliseconds(200))
+        let second = try await Program.mf.run(command + ["--resume"])
+        #expect(second.status == 75 && second.standardError.contains("another process"), "\(second.standardError)")
+        first.signal(SIGINT)
+        let output = try await first.ending
+        #expect(output.status == 128 + SIGINT)
+        #expect(output.standardError.contains("--resume"), "\(output.standardError)")
+    }
+
     @Test func aSignalEndsTheSearchAndItsWorkers() async throws {
         let folder = try TemporaryFolder()
         let search = try await Program.mf.start([

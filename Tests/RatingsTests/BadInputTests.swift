@@ -36,6 +36,9 @@ import Testing
         Sample("empty file", "", line: 0, "the file is empty"),
         Sample("only blank lines", "\n \r\n\n", line: 0, "the file is empty"),
         Sample("only a byte order mark", "\u{FEFF}", line: 0, "the file is empty"),
+        Sample(
+            "a user and five items", "7 1 2 3 4 5\n", line: 1,
+            "may be a rating with more columns, or a user and their items: \"7 1 2 3 4 5\""),
         Sample("only a header", "user,item,rating\n", line: 0, "the file has no ratings"),
         Sample("only item lines", "1:\n2:\n", line: 0, "the file has no ratings"),
         Sample("NaN", "1,2,3\n1,3,NaN\n", line: 2, "the rating \"NaN\" is not a finite number"),

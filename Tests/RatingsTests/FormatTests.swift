@@ -171,11 +171,15 @@ import Testing
 
     @Test func linesOfItemsAreFoundWhereNoTableLooksLikeThem() throws {
         let fixture = try ImportFixture()
-        func format(_ text: String) throws -> String? {
-            try RatingImporter(inputs: [try fixture.write(text)]).run().store.description.source?.format
+        func format(_ text: String, _ format: RatingFormat? = nil) throws -> String? {
+            try RatingImporter(inputs: [try fixture.write(text)], format: format).run().store.description.source?.format
         }
         #expect(try format("0 3 10 2 7\n2 3\n5 3 9\n") == "adjacency")
-        #expect(try format("1 2 3 4 5 6\n2 3 4 5 6 7\n") == "tsv")
+        #expect(try format("1 2 3 4\n2 3 4 5\n") == "tsv")
+        // It may be either.
+        let both = "1 2 3 4 5 6\n2 3 4 5 6 7\n"
+        #expect(throws: Failure.self) { try format(both) }
+        #expect(try format(both, .tsv) == "tsv" && format(both, .adjacency) == "adjacency")
     }
 
     @Test func aPatternMatrixHasRatingsOfOne() throws {

@@ -41,6 +41,16 @@ import Tuning
         #expect(single.text(try single.candidates()[0]) == "rank=16 biases=no")
     }
 
+    @Test func valuesAtTheEdgeAreNamed() throws {
+        let grid = try grid("rank=16,32,64 regularization=0.01:1:log biases=yes,no")
+        func edges(_ rank: String, _ regularization: String) -> [String] {
+            grid.edges(of: ["rank": rank, "regularization": regularization, "biases": "yes"])
+        }
+        #expect(edges("32", "0.1") == [])
+        #expect(edges("16", "0.95") == ["rank", "regularization"])
+        #expect(edges("64", "0.0105") == ["rank", "regularization"])
+    }
+
     @Test func drawsAreSeededDifferentAndWithinTheirRanges() throws {
         let grid = try grid("rank=8:128:log regularization=0.01:0.3:log biases=yes,no")
         let drawn = grid.draw(200, seed: 3)

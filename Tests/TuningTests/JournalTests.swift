@@ -19,9 +19,11 @@ import Tuning
             let path = folder + "/search"
             let trial = Trial(candidate: 0, fold: 2, value: 0.9, sweeps: 5, keptSweep: 3, kernels: "avx2", seconds: 0.25)
             let failed = Trial(candidate: 0, fold: 1, failure: "singular", seconds: 0.5)
-            let journal = try Journal(path: path, of: search(), resumes: false)
-            try journal.keep(trial)
-            try journal.keep(failed)
+            do {
+                let journal = try Journal(path: path, of: search(), resumes: false)
+                try journal.keep(trial)
+                try journal.keep(failed)
+            }
             let again = try Journal(path: path, of: search(), resumes: true)
             #expect(again.trial(0, fold: 2) == trial && again.trial(0, fold: 1) == failed)
             #expect(again.trial(0, fold: 0) == nil)

@@ -27,7 +27,9 @@ import Tuning
     }
 
     @Test func whoIsFarBehindIsDropped() {
-        let race = race([[0.90, 0.95, 0.92], [0.96, 0.99, 0.97], [0.91, 0.965, 0.93], [0.8999, 0.9501, 0.92]])
+        let race = race([
+            [0.90, 0.95, 0.92, 0.9], [0.96, 0.99, 0.97, 1], [0.91, 0.965, 0.93, 1], [0.8999, 0.9501, 0.92, 0.9],
+        ])
         // 6.7% behind on the first fold.
         #expect(race.standings[1].droppedAfter == 1)
         #expect(race.standings[1].losses.count == 1)
@@ -62,6 +64,11 @@ import Tuning
         #expect(heats == [[0, 0, 1, 3], [0, 1, 2, 3], [0, 2, 3, 3], [1, 0, 1, 2], [1, 2, 2, 2]])
     }
 
+    @Test func afterTheLastFoldThereIsNothingToBeDroppedFrom() {
+        let race = race([[0.9], [5]])
+        #expect(race.standings[1].droppedAfter == nil && race.ranking == [0, 1])
+    }
+
     @Test func nobodyIsDroppedWhereAllAreKept() {
         let race = race([[0.9, 0.9], [5, 5], [nil, 1]], keepsAll: true)
         #expect(race.standings[1].losses.count == 2)
@@ -72,7 +79,7 @@ import Tuning
 
     @Test func lossesBelowNothingAreComparedAlike() {
         // Of metrics that are to be high.
-        let race = race([[-0.30, -0.31], [-0.20, -0.2], [-0.295, -0.305]])
+        let race = race([[-0.30, -0.31, -0.3], [-0.20, -0.2, -0.2], [-0.295, -0.305, -0.3]])
         #expect(race.best == 0)
         #expect(race.standings[1].droppedAfter == 1)
         #expect(race.standings[2].droppedAfter == 2)

@@ -4,7 +4,8 @@
 //     it holds           `::`                       movielens
 //                        a tab                      movielens when it is four plain fields, else tsv
 //                        a comma                    csv
-//                        blanks                     tsv; adjacency when it can be nothing else
+//                        blanks                     tsv; adjacency when it can be nothing else; with more than four
+//                                                   integers and no header it could be either, and is refused
 //                        `%%MatrixMarket`           matrix-market
 //     its third field    a number                   there is no header: user, item, rating, anything
 //                        else                       a header; the columns are found by name
@@ -127,6 +128,11 @@ struct FormatDetector {
         let fields = Self.fields(line, separator)
         var layout = TextLayout(
             format: found, separator: separator, fieldCount: fields.count, userField: 0, itemField: 1, ratingField: 2)
+        if format == nil, separator == .blanks, fields.count > 4, fields.allSatisfy({ Int($0) != nil }) {
+            throw Failure(
+                .badData, "may be a rating with more columns, or a user and their items: \(line.quoted)", at: at,
+                remedy: "give --format tsv or --format adjacency")
+        }
         if fields.count > 2, Self.isNumber(fields[2]) { return layout }
         guard found == .csv || found == .tsv, try name(fields, in: &layout, at) else {
             throw Failure(

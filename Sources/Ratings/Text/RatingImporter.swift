@@ -50,11 +50,12 @@ public struct RatingImporter: Sendable {
     }
 
     /// The store at `path`, mapped; or the ratings of the file (or Netflix folder) at `path`, in memory.
-    public static func openStoreOrFile(_ path: String) throws(Failure) -> RatingStore {
+    /// - Parameter format: that of the file; nil to find it.
+    public static func openStoreOrFile(_ path: String, format: RatingFormat? = nil) throws(Failure) -> RatingStore {
         if path != "-", RatingFile.isFolder(path), try !RatingFile.isNetflixFolder(path) {
             return try RatingStore.open(path)
         }
-        return try RatingImporter(inputs: [path]).run().store
+        return try RatingImporter(inputs: [path], format: format).run().store
     }
 
     /// Reads the input and builds the store in memory.
