@@ -98,7 +98,8 @@ let package = Package(
         .testTarget(name: "ModelTests", dependencies: ["Model", "Evaluation", "Ranking", "TestKit"]),
         .testTarget(name: "ClusterTests", dependencies: ["Cluster", "ClusterRuntime", "Ranking", "ZeroMQ", "TestKit"]),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "TestKit"], exclude: ["Hostile"]),
-        .testTarget(name: "CommandTests", dependencies: ["TestKit", "LeastSquares", "mf", "mf-coordinator", "mf-worker"]),
+        .testTarget(
+            name: "CommandTests", dependencies: ["TestKit", "LeastSquares", "mf", "mf-coordinator", "mf-worker"]),
     ],
     swiftLanguageModes: [.v6]
 )

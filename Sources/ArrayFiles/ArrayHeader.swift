@@ -67,7 +67,9 @@ public struct ArrayHeader: Sendable, Hashable {
         }
         var shape: [Int] = []
         for part in tuple[tuple.index(after: tuple.startIndex)..<end].split(separator: ",") {
-            guard let size = Int(part.filter { $0 != " " }), size >= 0 else { throw bad("the shape is not a tuple of sizes") }
+            guard let size = Int(part.filter { $0 != " " }), size >= 0 else {
+                throw bad("the shape is not a tuple of sizes")
+            }
             shape.append(size)
         }
         guard (1...2).contains(shape.count) else { throw bad("\(shape.count) dimensions, not 1 or 2") }

@@ -41,13 +41,16 @@ public struct ArrayView<Element: ArrayElement>: @unchecked Sendable {
         }
         guard header.shape.count == dimensions else {
             throw Failure(
-                .badData, "\(header.shape.count) dimensions, not \(dimensions)", at: path, remedy: "write the file again")
+                .badData, "\(header.shape.count) dimensions, not \(dimensions)", at: path,
+                remedy: "write the file again")
         }
         let stride = MemoryLayout<Element>.stride
-        guard let count = header.elementCount, count <= Int.max / stride - offset, file.bytes.count == offset + count * stride
+        guard let count = header.elementCount, count <= Int.max / stride - offset,
+            file.bytes.count == offset + count * stride
         else {
             throw Failure(
-                .badData, "the file has \(file.bytes.count) bytes, not the number that its header \(header.shape) calls for",
+                .badData,
+                "the file has \(file.bytes.count) bytes, not the number that its header \(header.shape) calls for",
                 at: path, remedy: "the file was cut off or overwritten: write it again")
         }
         let elements = UnsafeRawBufferPointer(rebasing: file.bytes[offset...]).bindMemory(to: Element.self)

@@ -51,7 +51,8 @@ public struct DirectoryReplacement: ~Copyable {
     /// Requires that `parent`, in which `destination` is to stand, can be written to.
     static func requireFolder(_ parent: String, for destination: String) throws(Failure) {
         guard FileManager.default.fileExists(atPath: parent) else {
-            throw Failure(.cannotCreate, "the folder \(parent) does not exist", at: destination, remedy: "create it first")
+            throw Failure(
+                .cannotCreate, "the folder \(parent) does not exist", at: destination, remedy: "create it first")
         }
         guard access(parent, W_OK | X_OK) == 0 else {
             throw Failure(systemError: errno, "write to the folder \(parent)", at: destination, kind: .cannotCreate)

@@ -17,7 +17,8 @@ public enum MarkedDirectory {
             throw Failure(.noInput, "there is no such folder", at: path, remedy: "give the folder of \(kind)")
         }
         guard isDirectory.boolValue else {
-            throw Failure(.badData, "is a file, and \(kind) is a folder", at: path, remedy: "give the folder of \(kind)")
+            throw Failure(
+                .badData, "is a file, and \(kind) is a folder", at: path, remedy: "give the folder of \(kind)")
         }
         guard let marker = markers.first(where: { FileManager.default.fileExists(atPath: path + "/" + $0) }) else {
             throw Failure(

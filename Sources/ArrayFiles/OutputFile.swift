@@ -1,8 +1,8 @@
 // Why: all files are written through this one place, front to back, and synced before they count.
 //
 // What nobody will read soon, such as a checkpoint, is better not kept in the page cache: to put it there costs about
-// as much of a core as all the rest of writing it, and pushes out what is of use. Such files are written with O_DIRECT, by
-// way of one aligned buffer; where the file system does not know it, as any other.
+// as much of a core as all the rest of writing it, and pushes out what is of use. Such files are written with O_DIRECT,
+// by way of one aligned buffer; where the file system does not know it, as any other.
 
 import CLinux
 import Failures

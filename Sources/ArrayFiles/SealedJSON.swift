@@ -52,7 +52,9 @@ public enum SealedJSON {
     /// Reads the document at `path`.
     /// - Throws: a ``Failure``: `noInput` when there is none; `badData` when it was changed, is of another format or
     ///   version, or lacks a key.
-    public static func read<Document: SealedDocument>(_ type: Document.Type, at path: String) throws(Failure) -> Document {
+    public static func read<Document: SealedDocument>(_ type: Document.Type, at path: String) throws(Failure)
+        -> Document
+    {
         let bytes = try readFile(path)
         guard bytes.starts(with: opening), bytes.count > opening.count + digitCount else {
             throw Failure(
@@ -91,7 +93,9 @@ public enum SealedJSON {
         }
     }
 
-    private static func decode<Value: Decodable>(_ type: Value.Type, from data: Data, path: String) throws(Failure) -> Value {
+    private static func decode<Value: Decodable>(_ type: Value.Type, from data: Data, path: String) throws(Failure)
+        -> Value
+    {
         do {
             return try JSONDecoder().decode(type, from: data)
         } catch {
@@ -103,7 +107,8 @@ public enum SealedJSON {
     private static func summary(of error: any Error) -> String {
         func name(_ path: [any CodingKey]) -> String { path.map(\.stringValue).joined(separator: ".") }
         switch error {
-        case DecodingError.keyNotFound(let key, let context): return "the key \(name(context.codingPath + [key])) is missing"
+        case DecodingError.keyNotFound(let key, let context):
+            return "the key \(name(context.codingPath + [key])) is missing"
         case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
             return "the key \(name(context.codingPath)) has a value of another type"
         case DecodingError.dataCorrupted(let context): return context.debugDescription

@@ -1,7 +1,7 @@
 // Why: a half-step is over when its slowest worker is. Idle workers take from the others' queues, but what they take at
-// the end of every half-step has to be sent to them then, and is on its way while nobody solves. So where a worker's queue
-// is predicted to take clearly longer than another's, by what solvers took for their blocks so far, blocks change their home
-// before the half-step begins, and stay there. All blocks are of about equal cost.
+// the end of every half-step has to be sent to them then, and is on its way while nobody solves. So where a worker's
+// queue is predicted to take clearly longer than another's, by what solvers took for their blocks so far, blocks change
+// their home before the half-step begins, and stay there. All blocks are of about equal cost.
 //
 // Nothing of this changes a result, only how soon it comes.
 

@@ -1,5 +1,5 @@
-// Why: the course of a job: a half-step is begun, results are accepted, and its sums decide what comes next, until there
-// is an outcome, of which the workers are told.
+// Why: the course of a job: a half-step is begun, results are accepted, and its sums decide what comes next, until
+// there is an outcome, of which the workers are told.
 
 import Failures
 import LeastSquares

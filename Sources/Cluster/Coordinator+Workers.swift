@@ -211,7 +211,9 @@ extension Coordinator {
             guard block < data.plan[side].count else { return drop(.malformed) }
             workers[id]!.resendRatings(side, block, during: solving?.halfStep)
         case .factors(let side, let block):
-            guard block < data.plan[side].count, factors.present[side][block].payload != nil else { return drop(.malformed) }
+            guard block < data.plan[side].count, factors.present[side][block].payload != nil else {
+                return drop(.malformed)
+            }
             workers[id]!.lack(side, block)
         }
         supply(id, now)

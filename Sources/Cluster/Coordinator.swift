@@ -233,7 +233,8 @@ public struct Coordinator {
         copyOverdueBlocks(now)
         giveUpUnlessSomeoneFits(now)
         if closing != nil { return actions }
-        // One that is taking in the job is given the time for it; one that proves unfit, or dies of it, puts nothing off.
+        // One that is taking in the job is given the time for it; one that proves unfit, or dies of it, puts nothing
+        // off.
         let isPreparing = workers.values.contains { $0.standing == .welcomed }
         if let deserted, now - deserted > settings.workerTimeout, !isPreparing {
             let needed = solving == nil ? settings.minWorkers : 1

@@ -40,7 +40,9 @@ public struct JobData: Sendable {
     /// How many ratings a block has, and how many were held out of it that go with it.
     public func counts(_ side: Side, _ block: Int) -> (ratings: Int, holdout: Int) {
         let range = plan[side].rows(block)
-        func count(_ rows: CompressedRows) -> Int { Int(rows.offsets[range.upperBound] - rows.offsets[range.lowerBound]) }
+        func count(_ rows: CompressedRows) -> Int {
+            Int(rows.offsets[range.upperBound] - rows.offsets[range.lowerBound])
+        }
         return (count(rows(side)), side == .item ? holdout.map { count($0.byItem) } ?? 0 : 0)
     }
 

@@ -1,4 +1,5 @@
-// Why: what happens in a job, for people: the view, the log and tests read these; the coordinator decides nothing by them.
+// Why: what happens in a job, for people: the view, the log and tests read these; the coordinator decides nothing by
+// them.
 
 import Failures
 import Ratings

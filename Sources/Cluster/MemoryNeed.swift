@@ -49,12 +49,15 @@ public struct MemoryNeed: Sendable, Hashable {
         // With biases a row has one more unknown, for which the padding may have room.
         let order = FactorMatrix.stride(forRank: width) ?? width
         let floatByteCount = MemoryLayout<Float>.size
-        func matrix(_ rows: Int) -> Int { max(rows, 1) * (stride + width - solver.rank) * floatByteCount + Self.hugePageByteCount }
+        func matrix(_ rows: Int) -> Int {
+            max(rows, 1) * (stride + width - solver.rank) * floatByteCount + Self.hugePageByteCount
+        }
         // Two factors a word, in groups of 32.
         let roundedRow = (stride + 31) / 32 * 16 * MemoryLayout<UInt32>.size
         let rounded = max(rowCounts.user, rowCounts.item, 1) * roundedRow + Self.hugePageByteCount
         factors = matrix(rowCounts.user) + matrix(rowCounts.item) + (solver.precision == .bf16 ? rounded : 0)
-        let rowFloats = (order + Self.panelRows + 4) * order + (order == stride ? 0 : stride * stride)
+        let rowFloats =
+            (order + Self.panelRows + 4) * order + (order == stride ? 0 : stride * stride)
             + (solver.isNonnegative ? order * order : 0)
         let mostRows = max(1, BlockPlan.maximumFactorByteCount / (width * floatByteCount))
         let blockRows = min(max(rowCounts.user, rowCounts.item), mostRows)
@@ -64,7 +67,8 @@ public struct MemoryNeed: Sendable, Hashable {
             userCount: rowCounts.user, largestBlock: min(rowCounts.item, mostRows), stride: stride, threads: threads)
         let lists = rankedUserCount * RankingSample.listLength * Self.rankedItemByteCount
         workspaces =
-            (threads * (rowFloats + Self.floatsPerRating * longestRow) + (Self.longRowParts + 2) * rowFloats) * floatByteCount
+            (threads * (rowFloats + Self.floatsPerRating * longestRow) + (Self.longRowParts + 2) * rowFloats)
+            * floatByteCount
             + blockRows * Self.rowResultByteCount
             + (solver.implicit == nil ? 0 : implicitByteCount)
             + (rankedUserCount == 0 ? 0 : ranking + lists)
@@ -74,8 +78,8 @@ public struct MemoryNeed: Sendable, Hashable {
     /// All of it.
     public var total: Int { Self.process + factors + workspaces + traffic }
 
-    /// What is wrong with a limit that is too low; nil if it is enough. What it says to give is enough in any case, so that
-    /// nobody is refused twice.
+    /// What is wrong with a limit that is too low; nil if it is enough. What it says to give is enough in any case, so
+    /// that nobody is refused twice.
     /// - Parameters:
     ///   - ratings: bytes that a worker needs for ratings if it does not map the store.
     ///   - mapsStore: false when it is known not to; else it is given the benefit of the doubt.

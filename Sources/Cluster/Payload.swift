@@ -62,7 +62,8 @@ public final class Payload: Sendable {
 
     /// Whether all of these are finite.
     var isFinite: Bool {
-        // Without a branch a number, so that it runs as fast as the memory; all exponent bits are set in what is not finite.
+        // Without a branch a number, so that it runs as fast as the memory; all exponent bits are set in what is not
+        // finite.
         let greatest = bytes.bindMemory(to: Int32.self).reduce(0) { max($0, $1 & 0x7FFF_FFFF) }
         return greatest < 0x7F80_0000
     }

@@ -104,7 +104,9 @@ public struct RatingsBlock: Sendable {
     public init(_ payload: Payload, rowCount: Int, columnCount: Int) throws(WireError) {
         let bytes = payload.bytes
         guard bytes.count >= Self.headerWords * 8 else { throw WireError("the ratings are cut off") }
-        let words = (0..<Self.headerWords).map { UInt64(littleEndian: bytes.load(fromByteOffset: $0 * 8, as: UInt64.self)) }
+        let words = (0..<Self.headerWords).map {
+            UInt64(littleEndian: bytes.load(fromByteOffset: $0 * 8, as: UInt64.self))
+        }
         guard words[0] == UInt64(rowCount), words[1] == UInt64(columnCount), let encoding = Self.encoding(words[2]),
             let count = Int(exactly: words[3]), let holdoutCount = Int(exactly: words[4]),
             max(count, holdoutCount) <= bytes.count / 4

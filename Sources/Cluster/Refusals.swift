@@ -22,6 +22,7 @@ struct Refusals {
         return Failure(
             .unavailable, "\(count) of \(needed) workers for \(time), so no model was written\(refused)",
             remedy: last.isEmpty
-                ? "start mf-worker with this coordinator's address" : "start the coordinator again, and workers that fit")
+                ? "start mf-worker with this coordinator's address"
+                : "start the coordinator again, and workers that fit")
     }
 }

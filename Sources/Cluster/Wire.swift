@@ -56,12 +56,15 @@ public struct WireReader {
         return UnsafeRawBufferPointer(rebasing: bytes[position..<position + count])
     }
 
-    package mutating func integer<Value: FixedWidthInteger>(_ type: Value.Type = Value.self) throws(WireError) -> Value {
+    package mutating func integer<Value: FixedWidthInteger>(_ type: Value.Type = Value.self) throws(WireError) -> Value
+    {
         Value(littleEndian: try take(MemoryLayout<Value>.size).loadUnaligned(as: Value.self))
     }
 
     /// An integer that must lie in `range`.
-    package mutating func count<Value: FixedWidthInteger>(_ type: Value.Type, in range: ClosedRange<Int>) throws(WireError) -> Int {
+    package mutating func count<Value: FixedWidthInteger>(_ type: Value.Type, in range: ClosedRange<Int>)
+        throws(WireError) -> Int
+    {
         guard let value = Int(exactly: try integer(type)), range.contains(value) else {
             throw WireError("a number is out of its range")
         }
@@ -81,12 +84,13 @@ public struct WireReader {
         return text
     }
 
-    /// A text for a person. It ends up in logs and on terminals, which it must not be able to forge or to steer: control
-    /// characters are replaced.
+    /// A text for a person. It ends up in logs and on terminals, which it must not be able to forge or to steer:
+    /// control characters are replaced.
     package mutating func words(atMost limit: Int = Limits.textByteCount) throws(WireError) -> String {
         var scalars = String.UnicodeScalarView()
         for scalar in try text(atMost: limit).unicodeScalars {
-            let isHarmless = ![.control, .lineSeparator, .paragraphSeparator, .format].contains(scalar.properties.generalCategory)
+            let isHarmless = ![.control, .lineSeparator, .paragraphSeparator, .format].contains(
+                scalar.properties.generalCategory)
             scalars.append(isHarmless ? scalar : "\u{FFFD}")
         }
         return String(scalars)

@@ -26,8 +26,8 @@ struct WorkerLedger {
     var life: FaultDetector
     var lastSent: Duration
     var lastWelcomed: Duration
-    /// Messages both ways, hellos and welcomes not counted. A heartbeat carries the sender's count, so that either side notices
-    /// when something was lost in a broken connection that libzmq has mended in silence.
+    /// Messages both ways, hellos and welcomes not counted. A heartbeat carries the sender's count, so that either side
+    /// notices when something was lost in a broken connection that libzmq has mended in silence.
     var sentCount: UInt64 = 0
     var receivedCount: UInt64 = 0
     var time = WorkerTime()
@@ -160,7 +160,8 @@ struct WorkerLedger {
         return nil
     }
 
-    private mutating func nextFactors(_ side: Side, _ factors: BySide<[FactorBlock]>) -> (CoordinatorMessage, Payload?) {
+    private mutating func nextFactors(_ side: Side, _ factors: BySide<[FactorBlock]>) -> (CoordinatorMessage, Payload?)
+    {
         let block = lacking[side].removeFirst()
         guard case .solved(let version, let payload) = factors[side][block] else {
             preconditionFailure("initial factors are not sent: every worker makes them itself")

@@ -153,7 +153,8 @@ extension WorkerMessage {
         case 1:
             self = .hello(
                 Hello(
-                    name: try reader.words(atMost: Limits.nameByteCount), threads: try reader.count(UInt32.self, in: 1...Limits.threadCount),
+                    name: try reader.words(atMost: Limits.nameByteCount),
+                    threads: try reader.count(UInt32.self, in: 1...Limits.threadCount),
                     kernelLevels: try reader.list(atMost: Limits.kernelLevelCount) { reader throws(WireError) in
                         try reader.text(atMost: Limits.kernelLevelByteCount)
                     },

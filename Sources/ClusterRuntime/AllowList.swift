@@ -1,5 +1,5 @@
-// Why: who may take part changes while a job runs. The list is a folder of public keys, which every tool can edit: a file
-// that is copied there lets its worker in, and one that is removed puts its worker out, within a second.
+// Why: who may take part changes while a job runs. The list is a folder of public keys, which every tool can edit: a
+// file that is copied there lets its worker in, and one that is removed puts its worker out, within a second.
 //
 // A folder, or a file in it, that cannot be read for the moment (a network file system, no descriptors, a folder that
 // is being replaced) leaves the list as it is, and is read again: to lose a job's workers to a hiccup is worse than to
@@ -122,7 +122,8 @@ public final class AllowList: Sendable {
         guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
             throw Failure(.noInput, "cannot read the folder of keys", at: folder, remedy: "check the permissions")
         }
-        let keys = names.filter { $0.hasSuffix(KeyFiles.publicSuffix) && $0.count > KeyFiles.publicSuffix.count }.sorted()
+        let keys = names.filter { $0.hasSuffix(KeyFiles.publicSuffix) && $0.count > KeyFiles.publicSuffix.count }
+            .sorted()
         guard keys.count <= most else {
             throw Failure(.badData, "there are more than \(most) keys", at: folder, remedy: "remove some")
         }

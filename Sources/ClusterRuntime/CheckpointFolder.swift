@@ -1,5 +1,5 @@
-// Why: whatever ends a coordinator, its job goes on from the last half-step that is on disk. The folder that --checkpoint
-// names belongs to one job and one coordinator at a time:
+// Why: whatever ends a coordinator, its job goes on from the last half-step that is on disk. The folder that
+// --checkpoint names belongs to one job and one coordinator at a time:
 //
 //     DIR/lock                      held by the coordinator; the kernel frees it when that dies
 //     DIR/job.json                  the job and its epoch, which each coordinator raises before it answers anyone
@@ -7,9 +7,9 @@
 //     DIR/checkpoint-00000011/      the two before it
 //     DIR/checkpoint-00000010/
 //
-// A checkpoint appears whole or not at all (see DirectoryReplacement), and is believed only if every byte has its checksum.
-// A half-step changes one side, so a checkpoint shares the other side's file with the one before it by a hard link. No
-// file is shared by more than two: with three checkpoints, any one file can be damaged and one is whole.
+// A checkpoint appears whole or not at all (see DirectoryReplacement), and is believed only if every byte has its
+// checksum. A half-step changes one side, so a checkpoint shares the other side's file with the one before it by a hard
+// link. No file is shared by more than two: with three checkpoints, any one file can be damaged and one is whole.
 
 import ArrayFiles
 import Cluster
@@ -106,7 +106,9 @@ public final class CheckpointFolder: Sendable {
         // Damaged or missing, it is made anew; checkpoints carry what they know of it.
         let last = [known, (try? SealedJSON.read(JobFile.self, at: file))?.envelope].compactMap(\.self)
         let newest = last.filter(\.canBeFollowed).max { $0.epoch < $1.epoch }
-        let envelope = newest.map { Envelope(job: $0.job, epoch: $0.epoch + 1) } ?? Envelope(job: .random(in: 1 ... .max), epoch: 1)
+        let envelope =
+            newest.map { Envelope(job: $0.job, epoch: $0.epoch + 1) }
+            ?? Envelope(job: .random(in: 1 ... .max), epoch: 1)
         try replaceFile(at: file) { temporary throws(Failure) in
             try SealedJSON.write(JobFile(job: envelope.job, epoch: envelope.epoch), to: temporary)
         }
@@ -118,8 +120,8 @@ public final class CheckpointFolder: Sendable {
 
     /// The newest whole checkpoint, and the epoch that wrote it; nil when there is none at all.
     /// - Parameter warn: told of every checkpoint that was passed over.
-    /// - Throws: a ``Failure``: `usage` when it is of a job with other options, `badData` when it is of other ratings or
-    ///   when none of those that are there is whole.
+    /// - Throws: a ``Failure``: `usage` when it is of a job with other options, `badData` when it is of other ratings
+    ///   or when none of those that are there is whole.
     package func newest(
         for configuration: JobConfiguration, storeFingerprint: String, rowCounts: BySide<Int>, warn: (String) -> Void
     ) throws(Failure) -> (checkpoint: Checkpoint, envelope: Envelope)? {
@@ -129,7 +131,8 @@ public final class CheckpointFolder: Sendable {
             let folder = folder(generation)
             let description: CheckpointDescription
             do throws(Failure) {
-                description = try SealedJSON.read(CheckpointDescription.self, at: folder + "/" + CheckpointDescription.file)
+                description = try SealedJSON.read(
+                    CheckpointDescription.self, at: folder + "/" + CheckpointDescription.file)
             } catch {
                 warn("this checkpoint is passed over: \(error)")
                 passedOver.append(generation)
@@ -169,7 +172,8 @@ public final class CheckpointFolder: Sendable {
         let differences = configuration.differences(from: record.configuration)
         guard differences.isEmpty else {
             throw Failure(
-                .usage, "the checkpoint is of a job with other options: \(differences.joined(separator: ", "))", at: folder,
+                .usage, "the checkpoint is of a job with other options: \(differences.joined(separator: ", "))",
+                at: folder,
                 remedy: "give the same options, or another --checkpoint folder")
         }
     }
@@ -205,7 +209,9 @@ public final class CheckpointFolder: Sendable {
     package func write(
         _ checkpoint: Checkpoint, of envelope: Envelope, failpoints: Failpoints = .none
     ) throws(Failure) {
-        for generation in damaged.withLock({ damaged in defer { damaged = [] }; return damaged }) { remove(generation) }
+        for generation in damaged.withLock({ damaged in
+            defer { damaged = [] }; return damaged
+        }) { remove(generation) }
         let generation = checkpoint.record.next.index
         let replacement = try DirectoryReplacement(destination: folder(generation), marker: CheckpointDescription.file)
         let previous = written.withLock { $0 }
@@ -325,7 +331,8 @@ private struct CheckpointDescription: SealedDocument {
 
     /// - Throws: a ``Failure`` of kind `badData` when no coordinator can have written it.
     func check(_ configuration: JobConfiguration, generation: Int, _ folder: String) throws(Failure) {
-        let defect = record.defect(for: configuration)
+        let defect =
+            record.defect(for: configuration)
             ?? (envelope.canBeFollowed ? nil : "there is no epoch \(epoch) of a job \(job)")
             ?? (record.next.index == generation ? nil : "it is the checkpoint before half-step \(record.next.index)")
         if let defect { throw Failure(.badData, defect, at: folder + "/" + Self.file) }

@@ -71,7 +71,8 @@ final class CheckpointWriter: Sendable {
         }
         guard done.wait(timeout: .now() + Self.patience) == .success else {
             return Failure(
-                .inputOutput, "the last checkpoint could not be written within \(Int(Self.patience)) s", at: folder.path,
+                .inputOutput, "the last checkpoint could not be written within \(Int(Self.patience)) s",
+                at: folder.path,
                 remedy: "see whether the disk still answers; then start it again with --resume, from the one before")
         }
         return failure
@@ -92,8 +93,10 @@ final class CheckpointWriter: Sendable {
                 state.withLock { state in
                     state.failure = Failure(
                         error.kind, "a checkpoint cannot be written: \(error.what)", at: error.place,
-                        remedy: [error.remedy, "then start it again with --resume: the checkpoints before it are whole"]
-                            .filter { !$0.isEmpty }.joined(separator: ", "))
+                        remedy: [
+                            error.remedy, "then start it again with --resume: the checkpoints before it are whole",
+                        ]
+                        .filter { !$0.isEmpty }.joined(separator: ", "))
                 }
                 waker.wake()
             }

@@ -1,6 +1,6 @@
-// Why: a worker whose handshakes fail would try in silence for as long as it lives. What stands in its way is said once, and
-// again as the reason when it gives up. After some failures libzmq does not try again by itself; a new socket does, a second
-// later, so that a key that is put on the list lets its worker in without a restart.
+// Why: a worker whose handshakes fail would try in silence for as long as it lives. What stands in its way is said
+// once, and again as the reason when it gives up. After some failures libzmq does not try again by itself; a new socket
+// does, a second later, so that a key that is put on the list lets its worker in without a restart.
 
 import Failures
 import ZeroMQ
@@ -52,7 +52,8 @@ struct CoordinatorDoor {
 
     private func text(of failure: SocketMonitor.HandshakeFailure) -> String {
         switch failure {
-        case .denied: "the coordinator denies this worker's key: copy its .key file into the coordinator's --allow folder"
+        case .denied:
+            "the coordinator denies this worker's key: copy its .key file into the coordinator's --allow folder"
         case .mechanism where hasKeys:
             "the coordinator has no key: it has to be started with --key and --allow"
         case .mechanism: "the coordinator demands a key: start this worker with --key and --coordinator-key"

@@ -1,5 +1,6 @@
 // Why: the shell around the coordinator's state machine. It owns the router socket and the clock, carries out the
-// machine's actions and tells it what came of them. One thread does all of it, be it for one job or for one after another.
+// machine's actions and tells it what came of them. One thread does all of it, be it for one job or for one after
+// another.
 
 import ArrayFiles
 import Cluster
@@ -146,13 +147,15 @@ public final class CoordinatorRuntime {
             // Before it answers anyone.
             let envelope = try checkpoints.folder.beginEpoch(after: resumed?.envelope)
             writer = CheckpointWriter(
-                checkpoints.folder, envelope: envelope, every: checkpoints.every, waker: stop.waker, failpoints: failpoints)
+                checkpoints.folder, envelope: envelope, every: checkpoints.every, waker: stop.waker,
+                failpoints: failpoints)
         }
         defer { _ = writer?.finish() }
         if let record { observe(.resumed(record.next, sweeps: record.sweeps)) }
         var machine = Coordinator(
             configuration: configuration, settings: settings, data: data, mean: store.description.mean,
-            storePath: store.path.map { URL(fileURLWithPath: $0).standardizedFileURL.path } ?? "", storeFingerprint: store.fingerprint,
+            storePath: store.path.map { URL(fileURLWithPath: $0).standardizedFileURL.path } ?? "",
+            storeFingerprint: store.fingerprint,
             envelope: writer?.envelope ?? Envelope(job: .random(in: 1 ... .max), epoch: 1),
             resuming: resumed?.checkpoint, now: now)
         var pending: Deque<Coordinator.Action> = []
@@ -196,7 +199,10 @@ public final class CoordinatorRuntime {
             switch outcome {
             case .done: observe(.warning("\(failure)"))
             case .stopped(let reason):
-                outcome = .failed(Failure(failure.kind, "stopped by \(reason); \(failure.what)", at: failure.place, remedy: failure.remedy))
+                outcome = .failed(
+                    Failure(
+                        failure.kind, "stopped by \(reason); \(failure.what)", at: failure.place, remedy: failure.remedy
+                    ))
             case .failed: break
             }
         }

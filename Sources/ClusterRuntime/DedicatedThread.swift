@@ -7,7 +7,8 @@ import Foundation
 public func onDedicatedThread<Result: Sendable>(
     named name: String, _ body: @escaping @Sendable () throws(Failure) -> Result
 ) async throws(Failure) -> Result {
-    let result = await withCheckedContinuation { (continuation: CheckedContinuation<Swift.Result<Result, Failure>, Never>) in
+    let result = await withCheckedContinuation {
+        (continuation: CheckedContinuation<Swift.Result<Result, Failure>, Never>) in
         let thread = Thread {
             do throws(Failure) {
                 continuation.resume(returning: .success(try body()))

@@ -1,6 +1,6 @@
-// Why: who comes in has to be answered while the coordinator's own thread is busy, and libzmq's thread must never wait for
-// somebody to read what it tells. So a thread of its own stands at the door: it answers for keys, keeps the list of them
-// fresh, and collects what is to be said of those who could not come in.
+// Why: who comes in has to be answered while the coordinator's own thread is busy, and libzmq's thread must never wait
+// for somebody to read what it tells. So a thread of its own stands at the door: it answers for keys, keeps the list of
+// them fresh, and collects what is to be said of those who could not come in.
 
 import Failures
 import Foundation

@@ -18,11 +18,15 @@ public struct Endpoint: Sendable, Hashable, CustomStringConvertible {
     /// - Throws: a ``Failure`` of kind `usage`.
     public init(_ text: String) throws(Failure) {
         func bad(_ what: String) -> Failure {
-            Failure(.usage, what, at: text, remedy: "write it as tcp://HOST:PORT, such as tcp://127.0.0.1:5555, or ipc://PATH")
+            Failure(
+                .usage, what, at: text,
+                remedy: "write it as tcp://HOST:PORT, such as tcp://127.0.0.1:5555, or ipc://PATH")
         }
         if text.hasPrefix("tcp://") {
             let rest = text.dropFirst(6)
-            guard let colon = rest.lastIndex(of: ":"), colon != rest.startIndex else { throw bad("the address has no port") }
+            guard let colon = rest.lastIndex(of: ":"), colon != rest.startIndex else {
+                throw bad("the address has no port")
+            }
             let port = String(rest[rest.index(after: colon)...])
             guard port == "*" || UInt16(port).map({ $0 > 0 }) == true else { throw bad("the port \(port) is none") }
             transport = .tcp(host: String(rest[..<colon]), port: port)
@@ -34,7 +38,8 @@ public struct Endpoint: Sendable, Hashable, CustomStringConvertible {
             guard !path.hasPrefix("@"), path != "*" else { throw bad("the address is no path of a file") }
             guard path.utf8.count <= Self.maximumPathByteCount else {
                 throw Failure(
-                    .usage, "the path is longer than the \(Self.maximumPathByteCount) bytes a socket can have", at: text,
+                    .usage, "the path is longer than the \(Self.maximumPathByteCount) bytes a socket can have",
+                    at: text,
                     remedy: "choose a shorter one")
             }
             transport = .ipc(path: path)
@@ -88,7 +93,8 @@ final class EndpointLock: Sendable {
                     .unavailable, "another process listens there", at: "ipc://\(path)",
                     remedy: "end it, or choose another path")
             }
-            // Whoever held it before may have removed the file after it was opened here, and a third have made a new one.
+            // Whoever held it before may have removed the file after it was opened here, and a third have made a new
+            // one.
             if Self.isAt(path + Self.suffix, descriptor) {
                 self.descriptor = descriptor
                 self.path = path

@@ -1,5 +1,5 @@
-// Why: safe unless told otherwise. What other machines, or other users of this one, can reach is refused before anything is
-// opened there, unless keys or the file system keep strangers out.
+// Why: safe unless told otherwise. What other machines, or other users of this one, can reach is refused before
+// anything is opened there, unless keys or the file system keep strangers out.
 
 import Failures
 import Glibc
@@ -10,23 +10,30 @@ extension Endpoint {
     /// Makes the folder of an `ipc://` path, for this user alone, if it is not there.
     /// - Throws: a ``Failure`` of kind `usage`.
     public func requireSafeToListen(hasKeys: Bool, isInsecure: Bool) throws(Failure) {
-        if case .ipc(let path) = transport { return try Self.requirePrivateFolder(of: path, mayBeOpen: hasKeys || isInsecure) }
+        if case .ipc(let path) = transport {
+            return try Self.requirePrivateFolder(of: path, mayBeOpen: hasKeys || isInsecure)
+        }
         guard isLocal || hasKeys || isInsecure else {
             throw Failure(
                 .usage, "other machines can connect to this address, and nothing would authenticate them",
                 at: description,
-                remedy: "give --key and --allow (see mf keygen --help), listen on 127.0.0.1, or say --insecure on a network that you trust")
+                remedy:
+                    "give --key and --allow (see mf keygen --help), listen on 127.0.0.1, or say --insecure on a network that you trust"
+            )
         }
     }
 
-    /// Refuses to take the word of whoever answers at an address of another machine, unless there are keys or `isInsecure`.
+    /// Refuses to take the word of whoever answers at an address of another machine, unless there are keys or
+    /// `isInsecure`.
     /// - Throws: a ``Failure`` of kind `usage`.
     public func requireSafeToConnect(hasKeys: Bool, isInsecure: Bool) throws(Failure) {
         guard isLocal || hasKeys || isInsecure else {
             throw Failure(
                 .usage, "the coordinator is on another machine, and nothing would prove that it is yours",
                 at: description,
-                remedy: "give --key and --coordinator-key (see mf keygen --help), or say --insecure on a network that you trust")
+                remedy:
+                    "give --key and --coordinator-key (see mf keygen --help), or say --insecure on a network that you trust"
+            )
         }
     }
 
@@ -38,7 +45,9 @@ extension Endpoint {
         guard status.st_uid == geteuid(), status.st_mode & 0o077 == 0 else {
             throw Failure(
                 .usage, "other users can enter the folder of this address", at: "ipc://\(path)",
-                remedy: "give a path in a folder that only you can enter (chmod 700 \(folder)), or one that is not there yet")
+                remedy:
+                    "give a path in a folder that only you can enter (chmod 700 \(folder)), or one that is not there yet"
+            )
         }
     }
 }

@@ -1,10 +1,10 @@
-// Why: a worker with a wrong key tries again for ever, and so does a port scanner. Each is worth one line that says who and
-// why, not a line a try.
+// Why: a worker with a wrong key tries again for ever, and so does a port scanner. Each is worth one line that says who
+// and why, not a line a try.
 //
 // libzmq tells that a handshake failed and, right after it, which connection ended; where that was is asked of the
-// connection when it is accepted. It says nothing of peers that speak ZMTP 1 or 2, so of these, and of all that
-// never came to a handshake, there is only the end of a connection that had not succeeded. Nor does it say which
-// connection's handshake succeeded: where one ends while another is at its own, the other's outcome, or its time, tells.
+// connection when it is accepted. It says nothing of peers that speak ZMTP 1 or 2, so of these, and of all that never
+// came to a handshake, there is only the end of a connection that had not succeeded. Nor does it say which connection's
+// handshake succeeded: where one ends while another is at its own, the other's outcome, or its time, tells.
 
 import Failures
 import Foundation
@@ -131,7 +131,8 @@ package struct HandshakeReports {
         case .cryptography:
             "it was given another coordinator's key: give the worker this one's .key file as --coordinator-key"
         case .protocolError: Self.isNoPeer
-        case .ended where hasKeys: "it ended before it had proved who it is: one without a key, no peer of ours, or one that gave up"
+        case .ended where hasKeys:
+            "it ended before it had proved who it is: one without a key, no peer of ours, or one that gave up"
         case .ended: "it ended before it had said who it is: no peer of ours, or one that gave up"
         }
     }
@@ -153,7 +154,8 @@ func peerAddress(_ descriptor: Int32) -> String {
     var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
     return withUnsafeMutableBytes(of: &address) { bytes in
         let generic = bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self)
-        guard getpeername(descriptor, generic, &length) == 0, [AF_INET, AF_INET6].contains(Int32(generic.pointee.sa_family))
+        guard getpeername(descriptor, generic, &length) == 0,
+            [AF_INET, AF_INET6].contains(Int32(generic.pointee.sa_family))
         else { return "" }
         var host = [CChar](repeating: 0, count: Int(NI_MAXHOST))
         guard getnameinfo(generic, length, &host, socklen_t(host.count), nil, 0, NI_NUMERICHOST) == 0 else { return "" }

@@ -22,8 +22,8 @@ public enum KeyFiles {
     /// Makes a new pair of keys, and syncs it.
     /// - Parameter name: the files' path without its suffix.
     /// - Returns: the paths of the public and the secret key.
-    /// - Throws: a ``Failure``: `cannotCreate` when either file is there already or cannot be made; `unavailable` when the
-    ///   system's libzmq has no CURVE.
+    /// - Throws: a ``Failure``: `cannotCreate` when either file is there already or cannot be made; `unavailable` when
+    ///   the system's libzmq has no CURVE.
     public static func create(_ name: String) throws(Failure) -> (publicKey: String, secretKey: String) {
         guard let last = name.split(separator: "/", omittingEmptySubsequences: false).last, !last.isEmpty else {
             throw Failure(.usage, "a pair of keys needs a name", at: name, remedy: "give one, such as gpu1")
@@ -53,7 +53,9 @@ public enum KeyFiles {
     private static func create(_ path: String, _ fill: (Int32) throws(Failure) -> Void) throws(Failure) {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor != -1 else {
-            guard errno == EEXIST else { throw Failure(systemError: errno, "create the key", at: path, kind: .cannotCreate) }
+            guard errno == EEXIST else {
+                throw Failure(systemError: errno, "create the key", at: path, kind: .cannotCreate)
+            }
             throw Failure(
                 .cannotCreate, "is there already, and keys are never replaced", at: path,
                 remedy: "choose another name, or remove both files of the pair")
@@ -69,7 +71,9 @@ public enum KeyFiles {
     }
 
     /// Writes the characters of a key and a line feed.
-    private static func write(_ characters: UnsafeRawBufferPointer, to descriptor: Int32, at path: String) throws(Failure) {
+    private static func write(_ characters: UnsafeRawBufferPointer, to descriptor: Int32, at path: String)
+        throws(Failure)
+    {
         var lineFeed = UInt8(ascii: "\n")
         // A few bytes into an empty file are written at once, or there is no room.
         let count = try systemCall("write the key", at: path) {
@@ -77,7 +81,8 @@ public enum KeyFiles {
         }
         let rest = try systemCall("write the key", at: path) { Glibc.write(descriptor, &lineFeed, 1) }
         guard count == characters.count, rest == 1 else {
-            throw Failure(.inputOutput, "cannot write the key: no space left", at: path, remedy: "free some space there")
+            throw Failure(
+                .inputOutput, "cannot write the key: no space left", at: path, remedy: "free some space there")
         }
     }
 
@@ -101,7 +106,9 @@ public enum KeyFiles {
             guard status.st_mode & 0o077 == 0 else {
                 throw Failure(.noInput, "others may read this secret key", at: path, remedy: "chmod 600 \(path)")
             }
-        } parse: { SecretKey(z85: $0) }
+        } parse: {
+            SecretKey(z85: $0)
+        }
     }
 
     /// Reads a public key.
@@ -118,7 +125,9 @@ public enum KeyFiles {
             guard status.st_mode & 0o022 == 0 else {
                 throw Failure(.noInput, "others may change this key", at: path, remedy: "chmod go-w \(path)")
             }
-        } parse: { PublicKey(z85: $0) }
+        } parse: {
+            PublicKey(z85: $0)
+        }
     }
 
     private static func read<Key>(
@@ -127,9 +136,12 @@ public enum KeyFiles {
         // Not to wait for the writer of a named pipe.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | flags)
         guard descriptor != -1 else {
-            guard errno == ELOOP, flags & O_NOFOLLOW != 0 else { throw Failure(systemError: errno, "open the key", at: path) }
+            guard errno == ELOOP, flags & O_NOFOLLOW != 0 else {
+                throw Failure(systemError: errno, "open the key", at: path)
+            }
             throw Failure(
-                .noInput, "a link is no secret key: it may lead to anybody's", at: path, remedy: "give the file's own path")
+                .noInput, "a link is no secret key: it may lead to anybody's", at: path,
+                remedy: "give the file's own path")
         }
         defer { close(descriptor) }
         var status = stat()

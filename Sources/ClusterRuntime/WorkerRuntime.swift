@@ -40,7 +40,8 @@ public final class WorkerRuntime {
         public var failpoints: Failpoints
 
         public init(
-            coordinator: Endpoint, keys: WorkerKeys? = nil, threads: Int, coordinatorTimeout: Duration, silenceTimeout: Duration = .seconds(30),
+            coordinator: Endpoint, keys: WorkerKeys? = nil, threads: Int, coordinatorTimeout: Duration,
+            silenceTimeout: Duration = .seconds(30),
             name: String, kernelLevels: [KernelLevel] = KernelLevel.available, parent: Int32? = nil,
             mayMapStore: Bool = true, memoryLimit: ByteSize? = nil, cache: RatingsCache? = nil,
             failpoints: Failpoints = .none
@@ -290,7 +291,7 @@ public final class WorkerRuntime {
                 fingerprint is \(store.fingerprint) and not \(job.storeFingerprint)); the coordinator sends its \
                 ratings instead
                 """)
-        } catch where error.kind == .noInput {
+        } catch  where error.kind == .noInput {
             // As on any other host.
             logger.info("the store cannot be opened here, so the coordinator sends its ratings: \(error)")
         } catch {

@@ -18,7 +18,8 @@ public struct CoordinatorOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Give the blocks of a worker that was silent for so long to others too. (default: 5)", valueName: "seconds"))
+            "Give the blocks of a worker that was silent for so long to others too. (default: 5)", valueName: "seconds")
+    )
     public var suspectAfter: Int?
 
     @Option(
@@ -68,7 +69,9 @@ public struct CoordinatorOptions: ParsableArguments {
             try requireCount(workerTimeout, atMost: 1_000_000, option: "--worker-timeout")
             settings.workerTimeout = .seconds(workerTimeout)
         }
-        func set(_ path: WritableKeyPath<CoordinatorSettings, Duration>, _ seconds: Int?, _ option: String) throws(Failure) {
+        func set(_ path: WritableKeyPath<CoordinatorSettings, Duration>, _ seconds: Int?, _ option: String)
+            throws(Failure)
+        {
             guard let seconds else { return }
             try requireCount(seconds, from: 2, atMost: 1_000_000, option: option)
             settings[keyPath: path] = .seconds(seconds)

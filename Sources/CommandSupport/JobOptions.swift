@@ -10,13 +10,17 @@ public struct JobOptions: ParsableArguments {
 
     @Flag(
         inversion: .prefixedNo,
-        help: "Subtract the mean of the ratings before the fit. (default: unless the loss is implicit, or with --nonnegative)")
+        help:
+            "Subtract the mean of the ratings before the fit. (default: unless the loss is implicit, or with --nonnegative)"
+    )
     public var center: Bool?
 
     @Option(help: ArgumentHelp("The most sweeps.", valueName: "n"))
     public var sweeps = JobConfiguration().sweeps
 
-    @Option(help: ArgumentHelp("Stop when a sweep lowers the objective by less than this part of it; 0: never.", valueName: "fraction"))
+    @Option(
+        help: ArgumentHelp(
+            "Stop when a sweep lowers the objective by less than this part of it; 0: never.", valueName: "fraction"))
     public var tolerance = JobConfiguration().tolerance
 
     @Option(

@@ -1,6 +1,6 @@
-// Why: a search sets options by their names, for each candidate anew. Setting them before they are checked and completed
-// keeps what follows from others (the precision from the rank, the biases' lambda from the factors') as it is for a
-// person who types them.
+// Why: a search sets options by their names, for each candidate anew. Setting them before they are checked and
+// completed keeps what follows from others (the precision from the rank, the biases' lambda from the factors') as it is
+// for a person who types them.
 
 import ArgumentParser
 import Failures
@@ -54,7 +54,8 @@ extension JobOptions {
         for named in Self.named {
             guard let value = values[named.name] else { continue }
             guard named.set(&options, value) else {
-                throw Failure(.usage, "\(value) is no value of \(named.name)", at: "--grid", remedy: "see mf train --help")
+                throw Failure(
+                    .usage, "\(value) is no value of \(named.name)", at: "--grid", remedy: "see mf train --help")
             }
         }
         return options

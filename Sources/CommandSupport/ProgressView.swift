@@ -67,10 +67,14 @@ public final class ProgressView {
         case .extrapolationWithdrawn(let sweep):
             log(.info, "sweep \(sweep): extrapolation did not help and is off from here on; solving the users again")
         case .stoppedEarly(let sweep, let kept):
-            log(.info, "sweep \(sweep): no better on the held-out ratings than sweep \(kept), whose factors are the model")
+            log(
+                .info,
+                "sweep \(sweep): no better on the held-out ratings than sweep \(kept), whose factors are the model")
         case .warning(let text): log(.warning, text)
         case .resumed(let halfStep, let sweeps):
-            log(.info, "going on from the checkpoint before the \(halfStep.side)s of sweep \(halfStep.sweep); done before:")
+            log(
+                .info,
+                "going on from the checkpoint before the \(halfStep.side)s of sweep \(halfStep.sweep); done before:")
             for record in sweeps { isTerminal ? row(record) : line(record) }
         case .halfStepBegan:
             halfStepBegan = clock.now

@@ -4,7 +4,8 @@ import Dispatch
 import Foundation
 import Synchronization
 
-/// While it lives, SIGINT, SIGTERM and SIGHUP call a handler instead of ending the process; a second SIGINT ends it at once.
+/// While it lives, SIGINT, SIGTERM and SIGHUP call a handler instead of ending the process; a second SIGINT ends it at
+/// once.
 public final class SignalTrap: Sendable {
     /// The exit code of a command that a signal ended, as shells have it.
     public static func exitCode(of signal: Int32) -> Int32 { 128 + signal }
@@ -45,7 +46,8 @@ public final class SignalTrap: Sendable {
     private static func isIgnored(_ number: Int32) -> Bool {
         var action = sigaction()
         guard sigaction(number, nil, &action) == 0 else { return false }
-        return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
+        return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
+            == unsafeBitCast(SIG_IGN, to: Int.self)
     }
 
     deinit {

@@ -1,5 +1,5 @@
-// Why: what is said to a person must never end the work that it is about. A log on a full disk, or a standard error that
-// was closed, costs the words; Foundation's handle would end the process.
+// Why: what is said to a person must never end the work that it is about. A log on a full disk, or a standard error
+// that was closed, costs the words; Foundation's handle would end the process.
 
 import Glibc
 

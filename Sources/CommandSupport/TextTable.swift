@@ -34,7 +34,8 @@ public struct TextTable {
     /// The lines: headings, then rows, two blanks between columns.
     public var lines: [String] {
         let all = [columns.map(\.heading)] + rows
-        let widths = columns.indices.map { column in max(columns[column].width, all.map { $0[column].count }.max() ?? 0) }
+        let widths = columns.indices.map { column in max(columns[column].width, all.map { $0[column].count }.max() ?? 0)
+        }
         return all.map { cells in
             let padded = columns.indices.map { column in
                 let blanks = String(repeating: " ", count: widths[column] - cells[column].count)
@@ -46,11 +47,13 @@ public struct TextTable {
     }
 }
 
-/// `text` without control characters, which could move a terminal's cursor or worse: ids and titles come from strangers.
+/// `text` without control characters, which could move a terminal's cursor or worse: ids and titles come from
+/// strangers.
 public func printable(_ text: String) -> String {
     guard text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else { return text }
     return String(
-        String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 }))
+        String.UnicodeScalarView(
+            text.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 }))
 }
 
 extension Int {

@@ -22,7 +22,8 @@ public struct TrainingOptions: ParsableArguments {
             "Keep the state of the job there, so that it can go on after whatever ends it.", valueName: "dir"))
     public var checkpoint: String?
 
-    @Option(help: ArgumentHelp("Half-steps from one checkpoint to the next, 1 by default; a sweep is two.", valueName: "n"))
+    @Option(
+        help: ArgumentHelp("Half-steps from one checkpoint to the next, 1 by default; a sweep is two.", valueName: "n"))
     public var checkpointEvery: Int?
 
     @Flag(help: "Go on from the newest checkpoint, if there is one.")
@@ -38,11 +39,13 @@ public struct TrainingOptions: ParsableArguments {
     func openCheckpoints() throws(Failure) -> CoordinatorRuntime.Checkpoints? {
         guard let checkpoint else {
             guard !resume else {
-                throw Failure(.usage, "there is nothing to go on from", at: "--resume", remedy: "give --checkpoint DIR too")
+                throw Failure(
+                    .usage, "there is nothing to go on from", at: "--resume", remedy: "give --checkpoint DIR too")
             }
             guard checkpointEvery == nil else {
                 throw Failure(
-                    .usage, "there is no folder for checkpoints", at: "--checkpoint-every", remedy: "give --checkpoint DIR too")
+                    .usage, "there is no folder for checkpoints", at: "--checkpoint-every",
+                    remedy: "give --checkpoint DIR too")
             }
             return nil
         }

@@ -104,7 +104,8 @@ public struct TrainingRun: Sendable {
             try Context.use { context throws(Failure) in
                 let coordinator = try CoordinatorRuntime(options, context: context)
                 listening(coordinator.endpoint)
-                return try self.run(on: coordinator, options.failpoints, stop: stop, logger: logger, began: began, observe: observe)
+                return try self.run(
+                    on: coordinator, options.failpoints, stop: stop, logger: logger, began: began, observe: observe)
             }
         }
     }
@@ -144,7 +145,8 @@ public struct TrainingRun: Sendable {
         case .stopped(let reason):
             throw Failure(
                 .tryAgain, "stopped by \(reason) before the model was finished",
-                remedy: checkpoints.map { "start it again with --resume to go on from \($0.folder.path)" } ?? "start it again")
+                remedy: checkpoints.map { "start it again with --resume to go on from \($0.folder.path)" }
+                    ?? "start it again")
         case .done(let factors, let sweeps, let converged, let keptSweep):
             // The runs below point into the payloads.
             defer { withExtendedLifetime(factors) {} }
@@ -152,14 +154,16 @@ public struct TrainingRun: Sendable {
             try FactorModel.write(
                 to: destination, configuration: configuration, intercept: Double(completion.solver.intercept),
                 kernelLevel: completion.kernelLevel.rawValue, storeFingerprint: store.fingerprint,
-                converged: converged, keptSweep: keptSweep, userIDs: store.userIDs, itemIDs: store.itemIDs, sweeps: sweeps,
+                converged: converged, keptSweep: keptSweep, userIDs: store.userIDs, itemIDs: store.itemIDs,
+                sweeps: sweeps,
                 workers: completion.workers, userRows: factors.user.map(\.floats), itemRows: factors.item.map(\.floats))
             failpoints.hit("model.written")
             checkpoints?.folder.clear()
             let kept = sweeps[(keptSweep ?? sweeps.count) - 1]
             return Report(
                 model: destination, users: store.userIDs.count, items: store.itemIDs.count,
-                ratings: store.ratings.count, kernels: completion.kernelLevel.rawValue, sweeps: sweeps.count, converged: converged, keptSweep: keptSweep,
+                ratings: store.ratings.count, kernels: completion.kernelLevel.rawValue, sweeps: sweeps.count,
+                converged: converged, keptSweep: keptSweep,
                 objective: kept.objective, trainRMSE: kept.trainRMSE, validationRMSE: kept.validationRMSE,
                 validationRecall: kept.validationRecall, validationNDCG: kept.validationNDCG, seconds: seconds())
         }
@@ -171,8 +175,11 @@ extension TrainingRun.Report {
     public func print(asJSON: Bool) throws {
         if asJSON { return try printJSON(self) }
         let ending = keptSweep.map { "of which sweep \($0) is kept" } ?? (converged ? "converged" : "not converged yet")
-        let errors = errorText(
-            trainRMSE: trainRMSE, validationRMSE: validationRMSE, recall: validationRecall, ndcg: validationNDCG)
+        let sample = validationNDCG == nil ? "" : " (of a sample of the users; mf evaluate takes all)"
+        let errors =
+            errorText(
+                trainRMSE: trainRMSE, validationRMSE: validationRMSE, recall: validationRecall, ndcg: validationNDCG)
+            + sample
         Swift.print(
             """
             \(model): \(counted(sweeps, "sweep")), \(ending), \

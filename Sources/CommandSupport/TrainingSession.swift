@@ -1,6 +1,6 @@
-// Why: a search is many jobs, one after another, and their workers are to stay: on other hosts nobody would start them anew.
-// So one thread owns the coordinator's socket for as long as the session lasts. It runs the jobs that it is given, and
-// between them keeps the workers that wait.
+// Why: a search is many jobs, one after another, and their workers are to stay: on other hosts nobody would start them
+// anew. So one thread owns the coordinator's socket for as long as the session lasts. It runs the jobs that it is
+// given, and between them keeps the workers that wait.
 
 import Cluster
 import ClusterRuntime
@@ -69,7 +69,8 @@ public final class TrainingSession: Sendable {
     }
 
     /// Runs a job to its end and writes its model.
-    /// - Throws: a ``Failure``, as ``TrainingRun/run(_:stop:logger:observe:listening:)``, or what has ended the session.
+    /// - Throws: a ``Failure``, as ``TrainingRun/run(_:stop:logger:observe:listening:)``, or what has ended the
+    ///   session.
     public func train(_ run: TrainingRun) async throws(Failure) -> TrainingRun.Report {
         let result = await withCheckedContinuation { continuation in
             let end = state.withLock { state -> Failure? in
@@ -151,7 +152,9 @@ public final class TrainingSession: Sendable {
             if let order = state.withLock({ $0.orders.popFirst() }) {
                 do throws(Failure) {
                     order.answer(
-                        .success(try order.run.run(on: coordinator, failpoints, stop: stop, logger: logger, observe: observe)))
+                        .success(
+                            try order.run.run(on: coordinator, failpoints, stop: stop, logger: logger, observe: observe)
+                        ))
                 } catch {
                     order.answer(.failure(error))
                 }

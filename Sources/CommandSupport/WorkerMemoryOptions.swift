@@ -1,5 +1,5 @@
-// Why: what a worker may take of memory, and keep on disk, is told to `mf-worker`, or to `mf train` for the workers that
-// it starts.
+// Why: what a worker may take of memory, and keep on disk, is told to `mf-worker`, or to `mf train` for the workers
+// that it starts.
 
 import ArgumentParser
 import Cluster

@@ -1,6 +1,6 @@
 // Why: strong generalization (Marlin 2004; Liang et al. 2018 for MovieLens-20M and the Million Song Dataset) judges a
-// model on users it was not trained on: a part of each one's ratings is history, from which their factors are folded in,
-// and the rest is held out. Which part depends on a seed and the ids alone, not on how rows are numbered.
+// model on users it was not trained on: a part of each one's ratings is history, from which their factors are folded
+// in, and the rest is held out. Which part depends on a seed and the ids alone, not on how rows are numbered.
 
 import ArrayFiles
 import Failures
@@ -14,10 +14,10 @@ public struct HistorySplit: Sendable {
     public let heldOut: CompressedRows
 
     /// Splits the training ratings of `store`.
-    /// - Parameter fraction: of each user's ratings, above 0 and below 1, that is history: to the nearest number, and at
-    ///   least one.
-    /// - Throws: a ``Failure`` of kind `usage` when the fraction is out of its range, and of kind `badData` when no user has
-    ///   anything held out.
+    /// - Parameter fraction: of each user's ratings, above 0 and below 1, that is history: to the nearest number, and
+    ///   at least one.
+    /// - Throws: a ``Failure`` of kind `usage` when the fraction is out of its range, and of kind `badData` when no
+    ///   user has anything held out.
     public init(_ store: RatingStore, fraction: Double, seed: UInt64) throws(Failure) {
         guard fraction > 0, fraction < 1 else {
             throw Failure(
@@ -59,7 +59,8 @@ extension CompressedRows {
             kept.offsets.append(Int64(kept.columns.count))
         }
         return CompressedRows(
-            offsets: ArrayView(kept.offsets), columns: ArrayView(kept.columns), values: .float32(ArrayView(kept.values)),
+            offsets: ArrayView(kept.offsets), columns: ArrayView(kept.columns),
+            values: .float32(ArrayView(kept.values)),
             columnCount: columnCount)
     }
 }

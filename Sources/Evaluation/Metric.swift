@@ -69,7 +69,8 @@ public struct Metric: Sendable, Hashable {
             guard kind.hasCutoff ? cutoff ?? 0 >= 1 : pieces.count == 1 else {
                 throw Failure(
                     .usage,
-                    kind.hasCutoff ? "'\(name)' does not say how many items count" : "'\(name)' takes no number of items",
+                    kind.hasCutoff
+                        ? "'\(name)' does not say how many items count" : "'\(name)' takes no number of items",
                     at: option, remedy: kind.hasCutoff ? "give a number, such as \(kind)@10" : "write \(kind)")
             }
             let metric = Metric(kind, at: cutoff)

@@ -27,7 +27,8 @@ public struct PredictionErrors: Sendable, Hashable {
     /// - Throws: a ``Failure`` of kind `badData` when there are no ratings.
     public init(of model: FactorModel, on ratings: CompressedRows, mapping: RowMapping) throws(Failure) {
         guard ratings.count > 0 else {
-            throw Failure(.badData, "there are no ratings to compare with", remedy: "give a store or a file with ratings")
+            throw Failure(
+                .badData, "there are no ratings to compare with", remedy: "give a store or a file with ratings")
         }
         let chunkCount = (ratings.count - 1) / Self.ratingsPerChunk + 1
         // Unsafe: each iteration writes its own element, and nobody reads before all are done.
@@ -36,7 +37,8 @@ public struct PredictionErrors: Sendable, Hashable {
         DispatchQueue.concurrentPerform(iterations: chunkCount) { chunk in
             let start = chunk * Self.ratingsPerChunk
             let range = start..<min(start + Self.ratingsPerChunk, ratings.count)
-            chunks.initializeElement(at: chunk, to: PredictionErrors(of: model, on: ratings, in: range, mapping: mapping))
+            chunks.initializeElement(
+                at: chunk, to: PredictionErrors(of: model, on: ratings, in: range, mapping: mapping))
         }
         self.init()
         for chunk in chunks { add(chunk) }

@@ -1,6 +1,6 @@
 // Why: under a hard limit (`ulimit -v`, `prlimit --as`, strict overcommit) an allocation that fails ends the process
-// wherever it happens to be, and a thread that cannot be had is waited for for ever. So large pieces come from the system
-// itself, which can say no, and only as long as something is left beside them for all that is small.
+// wherever it happens to be, and a thread that cannot be had is waited for for ever. So large pieces come from the
+// system itself, which can say no, and only as long as something is left beside them for all that is small.
 
 import Glibc
 
@@ -47,7 +47,8 @@ public enum SystemMemory {
         // More than half of what can be counted is more than can be addressed.
         guard byteCount < Int.max / 2 else { return nil }
         let kept = (byteCount + pageByteCount - 1) / pageByteCount * pageByteCount
-        guard let start = mmap(nil, kept + reserveByteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+        guard
+            let start = mmap(nil, kept + reserveByteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
             start != MAP_FAILED
         else { return nil }
         // Never touched, so it took no memory.

@@ -35,7 +35,8 @@ extension FuzzTarget {
             let rows = CompressedRows(
                 offsets: ArrayView([0, 2, 3]), columns: ArrayView([0, 4, 1]),
                 values: .uint8(ArrayView([2, 4, 6]), denominator: 2), columnCount: 5)
-            return [RatingsBlock(ratings: rows, holdout: nil), RatingsBlock(ratings: rows, holdout: rows)].map { block in
+            return [RatingsBlock(ratings: rows, holdout: nil), RatingsBlock(ratings: rows, holdout: rows)].map {
+                block in
                 let payload = block.encoded()
                 return withExtendedLifetime(payload) { [2, 5] + Array(payload.bytes) }
             }
@@ -55,7 +56,8 @@ extension FuzzTarget {
         let halfStep = HalfStep(
             index: 5, side: .item, sweep: 3, fixedVersion: 5, priorVersion: 4, solvedVersion: 6, isExtrapolated: true)
         let job = JobDescription(
-            solver: JobConfiguration(biasRegularization: 0.5).solverConfiguration(mean: 3.5), kernelLevel: .portable, seed: 1,
+            solver: JobConfiguration(biasRegularization: 0.5).solverConfiguration(mean: 3.5), kernelLevel: .portable,
+            seed: 1,
             plan: BySide(user: BlockPlan(bounds: [0, 3, 9])!, item: BlockPlan(bounds: [0, 5])!), storePath: "/s",
             storeFingerprint: "f")
         var ranked = JobDescription(
@@ -66,7 +68,8 @@ extension FuzzTarget {
             RankedList(place: 0, items: [ScoredItem(item: 3, score: 0.5), ScoredItem(item: 4, score: 0.5)]),
             RankedList(place: 2, items: [ScoredItem(item: 3, score: -1)]),
         ]
-        let sums = BlockSums(squaredError: 1.5, penalty: 2.5, holdoutSquaredError: 0.25, ratingCount: 10, holdoutCount: 1)
+        let sums = BlockSums(
+            squaredError: 1.5, penalty: 2.5, holdoutSquaredError: 0.25, ratingCount: 10, holdoutCount: 1)
         func body<Message: WireMessage>(_ message: Message, _ kind: UInt8) -> [UInt8] {
             // Without magic and version before it and the checksum after it, which the target makes.
             [kind] + Parcel(message, envelope: Envelope(job: 4, epoch: 2)).header.dropFirst(6).dropLast(8)

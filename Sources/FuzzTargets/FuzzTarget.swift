@@ -1,5 +1,5 @@
-// Why: whatever reads bytes that others wrote must refuse what is wrong with them, and never trap. Each such reader is a
-// target here, so that a fuzzer can look for bytes that break the promise, and a test can replay those that it found.
+// Why: whatever reads bytes that others wrote must refuse what is wrong with them, and never trap. Each such reader is
+// a target here, so that a fuzzer can look for bytes that break the promise, and a test can replay those that it found.
 //
 // Checksums would keep a fuzzer out of what lies behind them: where a reader demands one, the target makes it.
 
@@ -115,7 +115,9 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     private static func readBlock(_ bytes: [UInt8]) -> Bool {
         guard bytes.count >= 2 else { return false }
         let payload = Payload(byteCount: bytes.count - 2) { $0.copyBytes(from: bytes.dropFirst(2)) }
-        guard let block = try? RatingsBlock(payload, rowCount: Int(bytes[0]), columnCount: Int(bytes[1])) else { return false }
+        guard let block = try? RatingsBlock(payload, rowCount: Int(bytes[0]), columnCount: Int(bytes[1])) else {
+            return false
+        }
         return block.ratings.rowCount == Int(bytes[0])
     }
 

@@ -1,12 +1,13 @@
-// Why: what libFuzzer calls. Nothing of ours does: deploy/fuzz.sh links these with it. The environment says which target
-// (MF_FUZZ_TARGET), and where the seeds go (MF_FUZZ_SEEDS).
+// Why: what libFuzzer calls. Nothing of ours does: deploy/fuzz.sh links these with it. The environment says which
+// target (MF_FUZZ_TARGET), and where the seeds go (MF_FUZZ_SEEDS).
 
 import Foundation
 
 private let target: FuzzTarget = {
     let name = ProcessInfo.processInfo.environment["MF_FUZZ_TARGET"] ?? ""
     guard let target = FuzzTarget(rawValue: name) else {
-        fatalError("MF_FUZZ_TARGET=\(name): choose one of \(FuzzTarget.allCases.map(\.rawValue).joined(separator: " "))")
+        fatalError(
+            "MF_FUZZ_TARGET=\(name): choose one of \(FuzzTarget.allCases.map(\.rawValue).joined(separator: " "))")
     }
     return target
 }()

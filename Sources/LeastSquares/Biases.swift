@@ -3,7 +3,8 @@
 //     r(user, item) = intercept + b_user + b_item + u . v
 //
 // It is solved together with the row's factors. To the row that is solved its own bias is one more unknown, and the
-// factor that it meets is the same for every rating; the biases of the fixed side are known, and taken from the ratings:
+// factor that it meets is the same for every rating; the biases of the fixed side are known, and taken from the
+// ratings:
 //
 //     min over (x, b)   sum (r - intercept - b_f - f.x - b)^2 + lambda_n |x|^2 + lambda'_n b^2
 //

@@ -25,7 +25,8 @@ public final class BlockSolver {
         precondition(configuration.regularization.isFinite && configuration.regularization >= 0)
         precondition(configuration.conjugateGradientSteps >= 1)
         // Costs are counted as rows x d^3; this bound keeps them, and a matrix's bytes, far from overflow.
-        guard configuration.rank <= Self.highestRank, let stride = FactorMatrix.stride(forRank: configuration.rank) else {
+        guard configuration.rank <= Self.highestRank, let stride = FactorMatrix.stride(forRank: configuration.rank)
+        else {
             throw Failure(
                 .badData, "rank \(configuration.rank) is more than \(Self.highestRank)", remedy: "lower the rank")
         }
@@ -74,7 +75,8 @@ public final class BlockSolver {
         let rank = configuration.rank
         guard let fixedRowCount = fixed.factors?.rowCount else { preconditionFailure("no side has been fixed") }
         precondition(ratings.rowCount == rows.count && ratings.columnCount == fixedRowCount)
-        precondition(solved.rank == rank && solved.hasBiases == configuration.hasBiases && rows.upperBound <= solved.rowCount)
+        precondition(
+            solved.rank == rank && solved.hasBiases == configuration.hasBiases && rows.upperBound <= solved.rowCount)
         precondition(holdout.map { $0.rowCount == rows.count && $0.columnCount == fixedRowCount } ?? true)
 
         cutIntoChunks(ratings)
@@ -88,7 +90,8 @@ public final class BlockSolver {
         }
         if let failedRow {
             throw Failure(
-                .badData, "the equations of \(side.rawValue) row \(rows.lowerBound + failedRow) are singular or not finite",
+                .badData,
+                "the equations of \(side.rawValue) row \(rows.lowerBound + failedRow) are singular or not finite",
                 remedy: "raise the regularization (now \(configuration.regularization))")
         }
         var sums = BlockSums.zero

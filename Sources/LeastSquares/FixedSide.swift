@@ -149,7 +149,8 @@ final class FixedSide: @unchecked Sendable {
         matrix.floats.update(from: whole, count: stride * stride)
         inverse.reserve(stride * stride)
         let ridge = configuration.regularization(ofRowWith: configuration.rank, others: factors.rowCount)
-        hasInverse = kernels.table.pointee.invert(
-            matrix.floats, stride, configuration.rank, Float(ridge), inverse.floats) < 0
+        hasInverse =
+            kernels.table.pointee.invert(
+                matrix.floats, stride, configuration.rank, Float(ridge), inverse.floats) < 0
     }
 }

@@ -37,7 +37,8 @@ public struct KernelMeasurement {
         public var solution: Double
         /// Three steps of conjugate gradients.
         public var conjugateGradient: Double
-        /// One step with the preconditioner, which is how `auto` solves the longest rows; nil at ranks where it does not.
+        /// One step with the preconditioner, which is how `auto` solves the longest rows; nil at ranks where it does
+        /// not.
         public var preconditioned: Double?
         /// The dual system, whole; nil where the row has too many ratings for it.
         public var dual: Double?
@@ -49,9 +50,11 @@ public struct KernelMeasurement {
         let ridge: Float = 1
         let fixed = FixedSide(
             configuration: SolverConfiguration(
-                rank: rank, regularization: Double(ridge), scaling: .none, solver: .auto, precision: precision, intercept: 0),
+                rank: rank, regularization: Double(ridge), scaling: .none, solver: .auto, precision: precision,
+                intercept: 0),
             kernels: kernels, stride: stride)
-        try fixed.set(factors, threads: 1, parts: LongRow(kernels: kernels, stride: stride, vectorStride: stride, threads: 1))
+        try fixed.set(
+            factors, threads: 1, parts: LongRow(kernels: kernels, stride: stride, vectorStride: stride, threads: 1))
         // Enough rows that no two in a row meet the same factors in the first-level cache.
         let rows = max(4, 8_000 / count)
         var generator = SplitMix64(seed: 1)
@@ -81,7 +84,8 @@ public struct KernelMeasurement {
                 right.clear()
                 let g = vectors.floats
                 var descent = mf_descent(
-                    x: right.floats, g: g, p: g + stride, q: g + 2 * stride, z: g + 3 * stride, inverse: inverse, least: 0)
+                    x: right.floats, g: g, p: g + stride, q: g + 2 * stride, z: g + 3 * stride, inverse: inverse,
+                    least: 0)
                 _ = table.conjugate_gradient($0, steps, ridge, errors.floats, &descent)
             }
         }

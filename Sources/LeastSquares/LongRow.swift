@@ -59,7 +59,9 @@ final class LongRow {
     ) -> Double {
         vectors.reserve(Self.partCount * vectorStride)
         let (vectors, visit, stride) = (vectors.floats, kernels.table.pointee.visit_ratings!, vectorStride)
-        let total = sum(over: row) { part, meetings, first in visit(meetings, kind, p, t + first, vectors + part * stride) }
+        let total = sum(over: row) { part, meetings, first in
+            visit(meetings, kind, p, t + first, vectors + part * stride)
+        }
         if kind != mf_visit_image {
             q.update(repeating: 0, count: stride)
             for part in 0..<Self.partCount { Self.add(vectors + part * stride, to: q, count: stride) }

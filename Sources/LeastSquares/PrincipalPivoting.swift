@@ -1,11 +1,12 @@
-// Why: a factor that may not be negative is either free or 0, and once it is known which are which the rest is one ridge
-// system as any other. The unknowns x of a row minimize x'A x / 2 - b'x, some of them under x >= 0, just when
+// Why: a factor that may not be negative is either free or 0, and once it is known which are which the rest is one
+// ridge system as any other. The unknowns x of a row minimize x'A x / 2 - b'x, some of them under x >= 0, just when
 //
 //     x_i = 0 and y_i >= 0,  or  x_i > 0 and y_i = 0,        y = A x - b
 //
-// and A, which has the regularization on its diagonal, is positive definite, so exactly one x does that. Block principal
-// pivoting (Kim & Park 2011) finds it: solve for the free ones, exchange all that violate the condition, again. Where a
-// few exchanges have not made them fewer, the last one alone is exchanged, which ends for certain (Murty 1974).
+// and A, which has the regularization on its diagonal, is positive definite, so exactly one x does that. Block
+// principal pivoting (Kim & Park 2011) finds it: solve for the free ones, exchange all that violate the condition,
+// again. Where a few exchanges have not made them fewer, the last one alone is exchanged, which ends for certain (Murty
+// 1974).
 
 /// Which unknowns of a row are free, from one solve to the next.
 struct PrincipalPivoting {

@@ -107,7 +107,8 @@ public enum Reference {
         return (factors, zip(values, biases).map { Double($0) - Double($1) })
     }
 
-    /// The exact solution of row `row` of `ratings`, and after it the bias if there is one; zeros when it has no ratings, nil when its system is singular.
+    /// The exact solution of row `row` of `ratings`, and after it the bias if there is one; zeros when it has no
+    /// ratings, nil when its system is singular.
     public static func solution(
         ofRow row: Int, of ratings: CompressedRows, fixed: FactorMatrix, configuration: SolverConfiguration
     ) -> [Double]? {

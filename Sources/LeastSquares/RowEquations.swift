@@ -1,5 +1,5 @@
-// Why: a row's normal equations, with the unknown that is its bias among them. The kernels sum over the factors as they are
-// stored, which lack the constant that a bias meets; what it adds is one more row and column,
+// Why: a row's normal equations, with the unknown that is its bias among them. The kernels sum over the factors as they
+// are stored, which lack the constant that a bias meets; what it adds is one more row and column,
 //
 //     [ F'F    c F'1 ] [x]   [ F'values ]
 //     [ c 1'F  c^2 n ] [y] = [ c 1'values ]

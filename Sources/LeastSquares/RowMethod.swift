@@ -10,8 +10,8 @@ package enum RowMethod: Sendable, Hashable {
     case primal
     /// (FF' + lambda I) a = r, x = F'a: n^2 d + n^3 / 3 operations; the same x (Pilaszy & Tikk 2009).
     case dual
-    /// (F'F + lambda I) x = F'r under x >= 0, by a few systems of some of the unknowns: n d^2 operations, and up to d^3 / 3
-    /// for each. See ``PrincipalPivoting``.
+    /// (F'F + lambda I) x = F'r under x >= 0, by a few systems of some of the unknowns: n d^2 operations, and up to d^3
+    /// / 3 for each. See ``PrincipalPivoting``.
     case nonnegative
     /// Conjugate gradients from the present factors: 4 n d operations a step, and as many before the first.
     /// With the preconditioner of ``FixedSide``, 2 d^2 more a step.
@@ -55,7 +55,8 @@ extension SolverConfiguration {
 
     /// Whether any row's method has a preconditioner.
     var usesPreconditioner: Bool {
-        solver == .auto && !isNonnegative && rank > Self.highestRankSolvedExactly && rank <= Self.highestRankPreconditioned
+        solver == .auto && !isNonnegative && rank > Self.highestRankSolvedExactly
+            && rank <= Self.highestRankPreconditioned
     }
 
     /// Up to here a Gram matrix is at most a vector wide, and costs no more than a step of conjugate gradients.

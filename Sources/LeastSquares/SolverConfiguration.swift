@@ -69,7 +69,8 @@ public struct SolverConfiguration: Sendable, Hashable, Codable {
     public var intercept: Float
     /// The loss over all pairs; nil for the squared error of the ratings. The intercept is then 0.
     public var implicit: ImplicitLoss?
-    /// Lambda of the biases, above 0 or equal to `regularization`; nil for none. Not with the implicit loss. See Biases.swift.
+    /// Lambda of the biases, above 0 or equal to `regularization`; nil for none. Not with the implicit loss. See
+    /// Biases.swift.
     public var biasRegularization: Double?
     /// Whether no factor may be negative; biases may. Not with the solver `cg`.
     public var isNonnegative: Bool

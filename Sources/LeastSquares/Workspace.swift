@@ -93,7 +93,8 @@ final class Workspace {
         values.reserve(range.count)
         ratings.values.decode(range, minus: configuration.intercept, to: values.floats)
         var meetings = fixed.meetings(
-            columns: ratings.columns.elements.baseAddress! + range.lowerBound, values: values.floats, count: range.count,
+            columns: ratings.columns.elements.baseAddress! + range.lowerBound, values: values.floats,
+            count: range.count,
             asSolved: asSolved)
         if let biases = fixed.factors?.biases {
             for index in 0..<range.count { values.floats[index] -= biases[Int(meetings.columns[index])] }
@@ -164,7 +165,9 @@ final class Workspace {
         var descent = mf_descent(
             x: solution.floats, g: g, p: g + stride, q: g + 2 * stride, z: g + 3 * stride, inverse: inverse, least: 0)
         guard let parts else {
-            return withUnsafePointer(to: meetings) { table.conjugate_gradient($0, steps, ridge, errors.floats, &descent) }
+            return withUnsafePointer(to: meetings) {
+                table.conjugate_gradient($0, steps, ridge, errors.floats, &descent)
+            }
         }
         // The kernel's own loop, with its visits in parts.
         let images = errors.floats + meetings.count

@@ -99,7 +99,8 @@ extension ModelDescription {
     fileprivate func openFactors(_ path: String, rows: Int) throws(Failure) -> ArrayView<Float> {
         let factors = try ArrayView<Float>(mapping: path, dimensions: 2)
         guard factors.shape == [rows, rank] else {
-            throw damaged("has the shape \(factors.shape), not [\(rows), \(rank)] as \(ModelFile.description) says", at: path)
+            throw damaged(
+                "has the shape \(factors.shape), not [\(rows), \(rank)] as \(ModelFile.description) says", at: path)
         }
         try check(factors.checksum, of: path)
         if let index = factors.elements.firstIndex(where: { !$0.isFinite }) {

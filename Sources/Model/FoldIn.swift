@@ -3,7 +3,8 @@
 //
 //     u = (V'V + lambda_n I)^-1 V'(r - intercept)        V: the factors of the items rated, n their number
 //
-// with the bias among the unknowns where the model has biases; solved exactly, in single precision, with the regularization and scaling of the training.
+// with the bias among the unknowns where the model has biases; solved exactly, in single precision, with the
+// regularization and scaling of the training.
 
 import ArrayFiles
 import Failures

@@ -36,7 +36,8 @@ extension FactorModel {
             try requireFinite(runs, width: configuration.width, destination)
             let (factors, biases) = names
             checksums[factors] = try write(
-                columns: 0..<configuration.rank, of: runs, width: configuration.width, shape: [count, configuration.rank],
+                columns: 0..<configuration.rank, of: runs, width: configuration.width,
+                shape: [count, configuration.rank],
                 to: replacement.path(factors))
             guard configuration.biasRegularization != nil else { continue }
             checksums[biases] = try write(

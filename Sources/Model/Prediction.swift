@@ -2,8 +2,9 @@
 //
 //     r(user, item) = intercept + b_user + b_item + u_user . v_item
 //
-// where biases are 0 in a model without them, and the best items by it. The product is summed in double in one fixed order, so that a prediction is the same
-// number wherever it is computed, and evaluation and recommendation never disagree.
+// where biases are 0 in a model without them, and the best items by it. The product is summed in double in one fixed
+// order, so that a prediction is the same number wherever it is computed, and evaluation and recommendation never
+// disagree.
 
 import ArrayFiles
 import Ranking

@@ -30,7 +30,8 @@ public struct RowMapping: Sendable {
         }
     }
 
-    /// The same for a model whose users are those of the ratings, as ``FactorModel/foldingIn(_:ratings:kernels:)`` makes it.
+    /// The same for a model whose users are those of the ratings, as ``FactorModel/foldingIn(_:ratings:kernels:)``
+    /// makes it.
     public var withUsersOfRatings: RowMapping { RowMapping(users: nil, items: items) }
 
     private init(users: [Int?]?, items: [Int?]?) {
@@ -48,8 +49,8 @@ public struct RowMapping: Sendable {
 }
 
 extension RowMapping {
-    /// `ratings`, whose rows are users, with the model's item rows as columns; items that the model does not have are left
-    /// out.
+    /// `ratings`, whose rows are users, with the model's item rows as columns; items that the model does not have are
+    /// left out.
     public func columnsOfModel(_ ratings: CompressedRows, itemCount: Int) -> CompressedRows {
         guard items != nil else { return ratings }
         var offsets: [Int64] = [0]

@@ -18,7 +18,8 @@ public struct CompressedRows: Sendable {
     /// Rows of the other side.
     public let columnCount: Int
 
-    /// - Precondition: the arrays have lengths that fit each other; use ``defect()`` before this with untrusted content.
+    /// - Precondition: the arrays have lengths that fit each other; use ``defect()`` before this with untrusted
+    ///   content.
     public init(offsets: ArrayView<Int64>, columns: ArrayView<UInt32>, values: RatingValues, columnCount: Int) {
         precondition(offsets.count >= 1 && columns.count == values.count)
         precondition(Int(offsets[offsets.count - 1] - offsets[0]) == columns.count)

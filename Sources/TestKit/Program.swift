@@ -64,7 +64,8 @@ public struct Program: Sendable {
             let result = try await Subprocess.run(
                 .path(FilePath(path)), arguments: Arguments(arguments),
                 environment: .inherit.updating(
-                    Dictionary(uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), $0.value) })),
+                    Dictionary(
+                        uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), $0.value) })),
                 input: .fileDescriptor(inputFile, closeAfterSpawningProcess: false),
                 output: .fileDescriptor(output, closeAfterSpawningProcess: false),
                 error: .fileDescriptor(error, closeAfterSpawningProcess: false)

@@ -380,7 +380,8 @@ public struct SimulatedCluster {
     private mutating func breakDown(_ index: Int, mendedAfter: Duration) {
         let link = members[index].link
         // What had arrived before is read all the same.
-        let read = link.isUp && !link.toCoordinator.isBlocked
+        let read =
+            link.isUp && !link.toCoordinator.isBlocked
             ? Int.random(in: 0...link.toCoordinator.letters.count, using: &generator) : 0
         result.lost += link.toWorker.letters.count + link.toCoordinator.letters.count - read
         members[index].link.breakDown()

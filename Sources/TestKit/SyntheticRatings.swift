@@ -11,7 +11,9 @@ public enum SyntheticRatings {
 
     /// The matrix of `triples`, each pair at most once.
     public static func matrix(_ triples: [Triple], users: Int, items: Int) -> RatingMatrix {
-        func rows(_ count: Int, _ columnCount: Int, _ entries: [(row: Int, column: Int, value: Float)]) -> CompressedRows {
+        func rows(_ count: Int, _ columnCount: Int, _ entries: [(row: Int, column: Int, value: Float)])
+            -> CompressedRows
+        {
             let sorted = entries.sorted { ($0.row, $0.column) < ($1.row, $1.column) }
             var offsets = [Int64](repeating: 0, count: count + 1)
             for entry in sorted { offsets[entry.row + 1] += 1 }
@@ -48,7 +50,11 @@ public enum SyntheticRatings {
             let dot = zip(userFactors[user], itemFactors[item]).reduce(0) { $0 + $1.0 * $1.1 }
             let noisy = 3 + 1.5 * dot + .random(in: -0.3...0.3, using: &generator)
             let triple = (user, item, Float(min(max((noisy * 2).rounded() / 2, 0.5), 5)))
-            if Double.random(in: 0..<1, using: &generator) < 0.1 { holdout.append(triple) } else { training.append(triple) }
+            if Double.random(in: 0..<1, using: &generator) < 0.1 {
+                holdout.append(triple)
+            } else {
+                training.append(triple)
+            }
         }
         return (matrix(training, users: users, items: items), matrix(holdout, users: users, items: items))
     }

@@ -12,9 +12,9 @@ public struct BlockPlan: Sendable, Hashable, Codable {
     /// The first row of each block, and last the number of rows. `bounds[0]` is 0.
     public let bounds: [Int]
 
-    /// Blocks a side has, if each is worth its message. A block costs its processes about ten changes of threads, so twice
-    /// as many took a tenth more time with two workers on two cores; half as many save little more, and would leave dozens
-    /// of workers without enough to even out.
+    /// Blocks a side has, if each is worth its message. A block costs its processes about ten changes of threads, so
+    /// twice as many took a tenth more time with two workers on two cores; half as many save little more, and would
+    /// leave dozens of workers without enough to even out.
     static let targetCount = 128
     /// The least cost worth its messages: at rank 64 about a millisecond of a core that solves exactly, and a third of
     /// that by conjugate gradients.

@@ -1,6 +1,6 @@
 // Why: the objective goes on falling after the model has begun to fit what is peculiar to the training ratings.
-// Held-out ratings show when: the sweep with the least error on them (`SweepRecord.validationError`) is the one to keep,
-// and when so many sweeps have passed without a better one, more are not worth their time.
+// Held-out ratings show when: the sweep with the least error on them (`SweepRecord.validationError`) is the one to
+// keep, and when so many sweeps have passed without a better one, more are not worth their time.
 //
 // The error of the sweep that is kept is a little too good an estimate of the error on new ratings, as that of any
 // choice made on the ratings it is judged by.

@@ -13,7 +13,8 @@ public enum Extrapolation {
 
     /// Writes the extrapolation of `present`, whose values a sweep ago were `previous`, to `output`.
     public static func extrapolate(
-        _ present: UnsafeBufferPointer<Float>, previous: UnsafeBufferPointer<Float>, to output: UnsafeMutableBufferPointer<Float>
+        _ present: UnsafeBufferPointer<Float>, previous: UnsafeBufferPointer<Float>,
+        to output: UnsafeMutableBufferPointer<Float>
     ) {
         precondition(present.count == previous.count && present.count == output.count)
         for index in present.indices {

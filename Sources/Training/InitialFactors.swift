@@ -2,8 +2,8 @@
 // machine, whoever makes which rows. Each element is a function of (seed, side, row, column) and of nothing else:
 // a counter-based generator, in integer arithmetic and one exact conversion.
 //
-// Biases start at zero. Where no factor may be negative, users start at the magnitudes. Users start uniformly distributed with variance 1/d; items start at zero, for the opening half-step computes them
-// from the users.
+// Biases start at zero. Where no factor may be negative, users start at the magnitudes. Users start uniformly
+// distributed with variance 1/d; items start at zero, for the opening half-step computes them from the users.
 
 import LeastSquares
 import Ratings
@@ -35,8 +35,8 @@ public struct InitialFactors: Sendable, Hashable {
         return (isNonnegative ? unit.magnitude : unit) * halfWidth
     }
 
-    /// Writes rows `rows` of `side`, compact, to `output`, which has room for rows x rank elements, or x (rank + 1) with
-    /// biases.
+    /// Writes rows `rows` of `side`, compact, to `output`, which has room for rows x rank elements, or x (rank + 1)
+    /// with biases.
     public func write(side: Side, rows: Range<Int>, to output: UnsafeMutablePointer<Float>) {
         var cursor = output
         for row in rows {

@@ -36,7 +36,8 @@ extension JobConfiguration {
         flag("center", center, byDefault: !isImplicit && !isNonnegative)
         option("solver", solver.rawValue, unless: solver == standard.solver)
         option("precision", precision.rawValue, unless: precision == .standard(for: solver, rank: rank))
-        option("cg-steps", "\(conjugateGradientSteps)", unless: conjugateGradientSteps == standard.conjugateGradientSteps)
+        option(
+            "cg-steps", "\(conjugateGradientSteps)", unless: conjugateGradientSteps == standard.conjugateGradientSteps)
         option("sweeps", "\(sweeps)", unless: sweeps == standard.sweeps)
         option("tolerance", "\(tolerance)", unless: tolerance == standard.tolerance)
         if let patience { option("patience", "\(patience)", unless: false) }

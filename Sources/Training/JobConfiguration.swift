@@ -32,8 +32,8 @@ public struct JobConfiguration: Sendable, Hashable, Codable {
     public var sweeps: Int
     /// Training stops when a sweep lowers the objective by less than this fraction of it. 0 runs every sweep.
     public var tolerance: Double
-    /// Training stops when so many sweeps have not lowered the held-out error, and the sweep with the least is kept; nil
-    /// to go by the objective alone and keep the last.
+    /// Training stops when so many sweeps have not lowered the held-out error, and the sweep with the least is kept;
+    /// nil to go by the objective alone and keep the last.
     public var patience: Int?
     /// Whether item factors are extrapolated between sweeps; see ``Extrapolation``.
     public var extrapolate: Bool
@@ -46,7 +46,8 @@ public struct JobConfiguration: Sendable, Hashable, Codable {
     public init(
         rank: Int = 64, regularization: Double = 0.08, regularizationScaling: RegularizationScaling = .count,
         implicit: ImplicitLoss? = nil, solver: SolverKind = .auto, precision: Precision? = nil,
-        conjugateGradientSteps: Int = 3, center: Bool? = nil, biasRegularization: Double? = nil, isNonnegative: Bool = false,
+        conjugateGradientSteps: Int = 3, center: Bool? = nil, biasRegularization: Double? = nil,
+        isNonnegative: Bool = false,
         sweeps: Int = 15,
         tolerance: Double = 1e-4,
         patience: Int? = nil, extrapolate: Bool? = nil, seed: UInt64 = 1
@@ -69,7 +70,8 @@ public struct JobConfiguration: Sendable, Hashable, Codable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case rank, regularization, implicit, nonnegative, solver, precision, center, sweeps, tolerance, patience, extrapolate, seed
+        case rank, regularization, implicit, nonnegative, solver, precision, center, sweeps, tolerance, patience,
+            extrapolate, seed
         case regularizationScaling = "regularization_scaling"
         case conjugateGradientSteps = "cg_steps"
         case biasRegularization = "bias_regularization"

@@ -9,8 +9,8 @@ import Ratings
 
 /// The users by whose rankings the sweeps of a job are judged, and the items that these are to find.
 public struct RankingSample: Sendable {
-    /// The most users. With so many the standard error of a mean of numbers between 0 and 1 is 0.016 at most, and that of
-    /// a difference between sweeps is smaller, for the users are the same.
+    /// The most users. With so many the standard error of a mean of numbers between 0 and 1 is 0.016 at most, and that
+    /// of a difference between sweeps is smaller, for the users are the same.
     public static let maximumUserCount = 1000
     /// How many items a ranking has at most: the cutoff of both metrics.
     public static let listLength = 20

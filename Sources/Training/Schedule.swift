@@ -9,10 +9,10 @@
 // over more of what is random than users would for random items: the first sweep then starts from what users have
 // in common, and most jobs end about a sweep sooner for that half of one.
 //
-// From the third sweep on the item factors are extrapolated before the users are solved again. If that user
-// half-step ends with a higher objective than the sweep before it, the extrapolated factors are withdrawn, the users are
-// solved once more with the item factors as they were, and there is no more extrapolation. So the objective of what is
-// kept never rises from half-step to half-step (but for rounding, and as far as the solver minimizes).
+// From the third sweep on the item factors are extrapolated before the users are solved again. If that user half-step
+// ends with a higher objective than the sweep before it, the extrapolated factors are withdrawn, the users are solved
+// once more with the item factors as they were, and there is no more extrapolation. So the objective of what is kept
+// never rises from half-step to half-step (but for rounding, and as far as the solver minimizes).
 
 import LeastSquares
 import Ratings
@@ -67,7 +67,9 @@ public struct Schedule: Sendable, Hashable, Codable {
         isExtrapolated = halfStep.isExtrapolated
         defer { previous = objective }
         // A rise beyond rounding is no convergence: something is wrong, such as no regularization at all.
-        if let previous, tolerance > 0, previous - objective < tolerance * previous, objective <= previous * (1 + rounding) {
+        if let previous, tolerance > 0, previous - objective < tolerance * previous,
+            objective <= previous * (1 + rounding)
+        {
             return .end(converged: true)
         }
         if halfStep.sweep >= sweeps { return .end(converged: false) }

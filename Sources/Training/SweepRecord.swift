@@ -15,8 +15,8 @@ public struct SweepRecord: Sendable, Hashable, Codable {
     /// when the loss is explicit.
     public var validationRecall: Double?
     public var validationNDCG: Double?
-    /// Wall-clock seconds of each side's half-steps: in the first sweep with the opening one, and where an extrapolation
-    /// was withdrawn with both of the users'.
+    /// Wall-clock seconds of each side's half-steps: in the first sweep with the opening one, and where an
+    /// extrapolation was withdrawn with both of the users'.
     public var userSeconds: Double
     public var itemSeconds: Double
     /// Bytes that the coordinator sent and received since the sweep before.

@@ -2,7 +2,8 @@
 //
 //     rank=16,32,64 regularization=0.02:0.2:log5 biases=yes,no
 //
-// and everything that is wrong with it is said before the first trial: it may be the last thing that is looked at for a day.
+// and everything that is wrong with it is said before the first trial: it may be the last thing that is looked at for a
+// day.
 
 import Failures
 import Foundation
@@ -52,7 +53,8 @@ public struct Grid: Sendable, Hashable {
         for word in text.split(whereSeparator: \.isWhitespace) {
             let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             guard parts.count == 2, !parts[1].isEmpty else {
-                throw Self.failure("\(word) is no parameter with values", "write it as rank=16,32 or regularization=0.02:0.2:log5")
+                throw Self.failure(
+                    "\(word) is no parameter with values", "write it as rank=16,32 or regularization=0.02:0.2:log5")
             }
             guard let kind = kinds[parts[0]] else {
                 throw Self.failure(
@@ -67,7 +69,8 @@ public struct Grid: Sendable, Hashable {
         self.axes = axes
     }
 
-    private static func values(_ text: String, _ name: String, _ kind: ParameterKind) throws(Failure) -> GridAxis.Values {
+    private static func values(_ text: String, _ name: String, _ kind: ParameterKind) throws(Failure) -> GridAxis.Values
+    {
         let list = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
         guard !list.contains("") else { throw failure("\(name) has an empty value", "take out the comma") }
         if kind == .text { return .list(list.uniqued) }
@@ -76,7 +79,8 @@ public struct Grid: Sendable, Hashable {
             for value in list {
                 guard let number = Double(value), number.isFinite, kind == .number || Int(value) != nil else {
                     throw failure(
-                        "\(name)=\(value) is no \(kind == .count ? "whole number" : "number")", "give numbers, with commas")
+                        "\(name)=\(value) is no \(kind == .count ? "whole number" : "number")",
+                        "give numbers, with commas")
                 }
             }
             return .list(list.uniqued)
@@ -125,7 +129,8 @@ public struct Grid: Sendable, Hashable {
                     "\(axis.name) is a range without a number of values", "write linN or logN, or give --random")
             }
             guard candidates.count * values.count <= Self.mostCandidates else {
-                throw Self.failure("there are more than \(Self.mostCandidates) candidates", "give fewer values, or --random")
+                throw Self.failure(
+                    "there are more than \(Self.mostCandidates) candidates", "give fewer values, or --random")
             }
             candidates = candidates.flatMap { candidate in
                 values.map { value in candidate.merging([axis.name: value]) { $1 } }
@@ -147,7 +152,8 @@ public struct Grid: Sendable, Hashable {
                 switch axis.values {
                 case .list(let values): candidate[axis.name] = values[Int(uniform * Double(values.count))]
                 case .range(let from, let to, let isLogarithmic):
-                    candidate[axis.name] = Self.value(at: uniform, from: from, to: to, isLogarithmic: isLogarithmic, axis.kind)
+                    candidate[axis.name] = Self.value(
+                        at: uniform, from: from, to: to, isLogarithmic: isLogarithmic, axis.kind)
                 }
             }
             if seen.insert(candidate).inserted { drawn.append(candidate) }
@@ -155,16 +161,16 @@ public struct Grid: Sendable, Hashable {
         return drawn
     }
 
-    /// A candidate in the order of the grid: `rank=16 regularization=0.05`. What is the same for all is left out, unless
-    /// that is everything.
+    /// A candidate in the order of the grid: `rank=16 regularization=0.05`. What is the same for all is left out,
+    /// unless that is everything.
     public func text(_ candidate: Candidate) -> String {
         let varied = axes.filter { if case .list(let values) = $0.values { values.count > 1 } else { true } }
         return (varied.isEmpty ? axes : varied)
             .compactMap { axis in candidate[axis.name].map { "\(axis.name)=\($0)" } }.joined(separator: " ")
     }
 
-    /// The parameters of which a candidate has the least or the greatest value, of three or more, or one within 3% of an
-    /// end of a range that was drawn from.
+    /// The parameters of which a candidate has the least or the greatest value, of three or more, or one within 3% of
+    /// an end of a range that was drawn from.
     public func edges(of candidate: Candidate) -> [String] {
         axes.filter { axis in
             guard axis.kind != .text, let value = candidate[axis.name].flatMap(Double.init) else { return false }

@@ -1,5 +1,5 @@
-// Why: a search takes hours, and what it has found by then must outlive it. Each trial is a file of its own, written when it
-// ends, so that whatever ends the search costs the trial that was running and nothing else.
+// Why: a search takes hours, and what it has found by then must outlive it. Each trial is a file of its own, written
+// when it ends, so that whatever ends the search costs the trial that was running and nothing else.
 //
 //     tuning.json             what is searched, and how: the same when it goes on
 //     trial-00012-3.json      candidate 12 on fold 3, both from 0
@@ -96,8 +96,8 @@ public struct Journal: Sendable {
 
     /// Opens the folder for a search, or makes it.
     /// - Parameter resumes: whether it may hold trials of the same search, which then count.
-    /// - Throws: a ``Failure``: `cannotCreate` when something else is there; `usage` when there are trials and `resumes` is
-    ///   false, or they are of another search; `tryAgain` when another process works on it.
+    /// - Throws: a ``Failure``: `cannotCreate` when something else is there; `usage` when there are trials and
+    ///   `resumes` is false, or they are of another search; `tryAgain` when another process works on it.
     public init(path: String, of search: SearchDescription, resumes: Bool) throws(Failure) {
         self.path = path
         try Self.prepare(path, search, resumes: resumes)
@@ -119,7 +119,8 @@ public struct Journal: Sendable {
             let other = try SealedJSON.read(SearchDescription.self, at: marker)
             guard other == search else {
                 throw Failure(
-                    .usage, "the search in this folder differs in \(search.differences(from: other).joined(separator: ", "))",
+                    .usage,
+                    "the search in this folder differs in \(search.differences(from: other).joined(separator: ", "))",
                     at: path, remedy: "give the same ratings and options, or another --results folder")
             }
             return

@@ -1,6 +1,6 @@
-// Why: most candidates are clearly worse than the best after a fold or two, and need not be tried on the rest. Folds differ
-// far more from one another than candidates do on the same fold, so candidates are compared fold by fold: with d_j the
-// difference of a candidate's loss to the best one's on fold j, it is dropped
+// Why: most candidates are clearly worse than the best after a fold or two, and need not be tried on the rest. Folds
+// differ far more from one another than candidates do on the same fold, so candidates are compared fold by fold: with
+// d_j the difference of a candidate's loss to the best one's on fold j, it is dropped
 //
 //     after one fold      when d_1 is more than 5% of the best one's loss
 //     after f folds       when the mean of d is more than t times its standard error, s / sqrt(f), with t the quantile of
@@ -86,7 +86,9 @@ public struct Race: Sendable {
     }
 
     /// The candidates that have neither been dropped nor failed.
-    public var running: [Int] { standings.indices.filter { standings[$0].droppedAfter == nil && !standings[$0].hasFailed } }
+    public var running: [Int] {
+        standings.indices.filter { standings[$0].droppedAfter == nil && !standings[$0].hasFailed }
+    }
 
     /// Drops candidates when all running ones have been tried on `folds` folds.
     private mutating func drop(after folds: Int) {
@@ -99,7 +101,8 @@ public struct Race: Sendable {
             let isWorse =
                 folds == 1
                 ? mean > 0.05 * level
-                : mean > studentQuantile(degreesOfFreedom: folds - 1) * Self.standardError(differences.map { $0 - mean })
+                : mean > studentQuantile(degreesOfFreedom: folds - 1)
+                    * Self.standardError(differences.map { $0 - mean })
                     && mean > 0.002 * level
             if isWorse { standings[candidate].droppedAfter = folds }
         }
@@ -110,7 +113,8 @@ public struct Race: Sendable {
         running.filter { standings[$0].mean != nil }.min { standings[$0].mean! < standings[$1].mean! }
     }
 
-    /// All candidates: those in the race first, by their means; then the dropped, the later the better; then the failed.
+    /// All candidates: those in the race first, by their means; then the dropped, the later the better; then the
+    /// failed.
     public var ranking: [Int] {
         func key(_ candidate: Int) -> (Int, Double) {
             let standing = standings[candidate]

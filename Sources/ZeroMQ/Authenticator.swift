@@ -1,5 +1,5 @@
-// Why: CURVE proves that a peer has the key that it shows, and lets in whoever has any. Who may come in is asked, for each
-// handshake, of whoever answers at one address of the context (ZAP, ZeroMQ RFC 27):
+// Why: CURVE proves that a peer has the key that it shows, and lets in whoever has any. Who may come in is asked, for
+// each handshake, of whoever answers at one address of the context (ZAP, ZeroMQ RFC 27):
 //
 //     request: version, request id, domain, peer's address, routing id, mechanism, credentials (the public key)
 //     reply:   version, request id, status code, status text, user id, metadata

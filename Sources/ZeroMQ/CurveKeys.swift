@@ -1,5 +1,5 @@
-// Why: CURVE authenticates both ends of a connection by their keys. A secret one lives in a single piece of memory, which is
-// wiped when it goes, and has no description, so that no log and no message can hold it by mistake.
+// Why: CURVE authenticates both ends of a connection by their keys. A secret one lives in a single piece of memory,
+// which is wiped when it goes, and has no description, so that no log and no message can hold it by mistake.
 
 import CZeroMQ
 import Failures
@@ -34,7 +34,9 @@ public struct PublicKey: Sendable, Hashable {
     public var z85: String { Z85.encode(bytes) }
 
     /// Lends the 40 characters to `body`.
-    public func withCharacters<Result>(_ body: (UnsafeRawBufferPointer) throws(Failure) -> Result) throws(Failure) -> Result {
+    public func withCharacters<Result>(_ body: (UnsafeRawBufferPointer) throws(Failure) -> Result) throws(Failure)
+        -> Result
+    {
         let text = UnsafeMutableRawBufferPointer.allocate(byteCount: Z85.keyCharacterCount, alignment: 1)
         defer { text.deallocate() }
         text.copyBytes(from: z85.utf8)
@@ -94,7 +96,9 @@ public final class SecretKey: @unchecked Sendable {
     private var characters: UnsafeMutablePointer<CChar> { text.baseAddress!.assumingMemoryBound(to: CChar.self) }
 
     /// Lends the 40 characters to `body`, which keeps no copy.
-    public func withCharacters<Result>(_ body: (UnsafeRawBufferPointer) throws(Failure) -> Result) throws(Failure) -> Result {
+    public func withCharacters<Result>(_ body: (UnsafeRawBufferPointer) throws(Failure) -> Result) throws(Failure)
+        -> Result
+    {
         defer { withExtendedLifetime(self) {} }
         return try body(UnsafeRawBufferPointer(rebasing: text.dropLast()))
     }

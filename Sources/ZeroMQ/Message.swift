@@ -42,7 +42,9 @@ public enum Frame {
         case .copied(let bytes):
             guard zmq_msg_init_size(storage, bytes.count) == 0 else { return false }
             bytes.withUnsafeBytes { source in
-                if let start = source.baseAddress { zmq_msg_data(storage)!.copyMemory(from: start, byteCount: source.count) }
+                if let start = source.baseAddress {
+                    zmq_msg_data(storage)!.copyMemory(from: start, byteCount: source.count)
+                }
             }
             return true
         case .shared(let bytes, let owner):

@@ -1,5 +1,6 @@
-// Why: libzmq says nothing when a handshake fails; the two ends try again in silence, for ever. Its monitor tells of it,
-// over a socket of its own, in two frames: number UInt16 and value UInt32 in the machine's byte order, and our own address.
+// Why: libzmq says nothing when a handshake fails; the two ends try again in silence, for ever. Its monitor tells of
+// it, over a socket of its own, in two frames: number UInt16 and value UInt32 in the machine's byte order, and our own
+// address.
 
 import CZeroMQ
 import Failures

@@ -22,7 +22,9 @@ struct CoordinatorCommand: AsyncParsableCommand {
 
     @OptionGroup var training: TrainingOptions
 
-    @Option(help: ArgumentHelp("Where workers connect: tcp://HOST:PORT (port * for a free one) or ipc://PATH.", valueName: "endpoint"))
+    @Option(
+        help: ArgumentHelp(
+            "Where workers connect: tcp://HOST:PORT (port * for a free one) or ipc://PATH.", valueName: "endpoint"))
     var listen = "tcp://127.0.0.1:5555"
 
     @OptionGroup var coordinator: CoordinatorOptions

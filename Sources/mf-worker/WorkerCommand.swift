@@ -44,7 +44,9 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Join anew after so long without a word.", valueName: "seconds", visibility: .hidden))
     var rejoinAfter = 30
 
-    @Option(help: ArgumentHelp("End when this process, which started this one, does.", valueName: "pid", visibility: .hidden))
+    @Option(
+        help: ArgumentHelp(
+            "End when this process, which started this one, does.", valueName: "pid", visibility: .hidden))
     var endWithParent: Int32?
 
     @Flag(inversion: .prefixedNo, help: "Map the coordinator's store where it can be opened here.")
@@ -73,7 +75,8 @@ struct WorkerCommand: AsyncParsableCommand {
             coordinator: endpoint, keys: keys, threads: threads,
             coordinatorTimeout: .seconds(coordinatorTimeout), silenceTimeout: .seconds(rejoinAfter),
             name: "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)",
-            kernelLevels: try kernels.level().map { level in [try Kernels(level: level).level] } ?? KernelLevel.available,
+            kernelLevels: try kernels.level().map { level in [try Kernels(level: level).level] }
+                ?? KernelLevel.available,
             parent: endWithParent, mayMapStore: mapStore, memoryLimit: memory.memoryLimit,
             cache: try memory.ratingsCache(), failpoints: try .fromEnvironment())
         logger.info("connecting to \(options.coordinator)")

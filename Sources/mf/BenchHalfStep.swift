@@ -24,7 +24,8 @@ struct BenchHalfStep: ParsableCommand {
     @Option(help: ArgumentHelp("A rating store.", valueName: "store"))
     var ratings: String?
 
-    @Option(help: ArgumentHelp("Generated ratings with the marginals of Netflix's.", valueName: "users x items x ratings"))
+    @Option(
+        help: ArgumentHelp("Generated ratings with the marginals of Netflix's.", valueName: "users x items x ratings"))
     var generate: String?
 
     @OptionGroup var solver: BenchSolverOptions
@@ -55,7 +56,8 @@ struct BenchHalfStep: ParsableCommand {
             peakGigaflops: KernelMeasurement(kernels: kernels).peakOperationsPerSecond() * Double(solver.threads) / 1e9)
         if !json { print(report.heading) }
         var trainer = try InProcessTrainer(
-            training: training, holdout: holdout, configuration: configuration, kernels: kernels, threads: solver.threads)
+            training: training, holdout: holdout, configuration: configuration, kernels: kernels,
+            threads: solver.threads)
         for _ in 0..<sweeps {
             let sweep = try trainer.sweep()
             report.sweeps.append(sweep)
@@ -85,7 +87,8 @@ private struct InProcessTrainer {
     private var hasOpened = false
 
     init(
-        training: RatingMatrix, holdout: RatingMatrix?, configuration: SolverConfiguration, kernels: Kernels, threads: Int
+        training: RatingMatrix, holdout: RatingMatrix?, configuration: SolverConfiguration, kernels: Kernels,
+        threads: Int
     ) throws(Failure) {
         self.training = training
         self.holdout = holdout
@@ -129,9 +132,11 @@ private struct InProcessTrainer {
         try solver.fix(fixed)
         for block in 0..<plan.count {
             let rows = plan.rows(block)
-            sums = sums + (try solver.solve(
-                ratings.slice(rows), holdout: held?.slice(rows), rows: rows, side: side, solved: solved,
-                into: &output))
+            sums =
+                sums
+                + (try solver.solve(
+                    ratings.slice(rows), holdout: held?.slice(rows), rows: rows, side: side, solved: solved,
+                    into: &output))
             solved.setRows(rows, from: output)
         }
         return (sums, start.duration(to: .now) / .seconds(1))

@@ -35,7 +35,8 @@ struct BenchTrain: AsyncParsableCommand {
     @Option(help: ArgumentHelp("A rating store, or a rating file.", valueName: "store-or-file"))
     var ratings: String?
 
-    @Option(help: ArgumentHelp("Generated ratings with the marginals of Netflix's.", valueName: "users x items x ratings"))
+    @Option(
+        help: ArgumentHelp("Generated ratings with the marginals of Netflix's.", valueName: "users x items x ratings"))
     var generate: String?
 
     @OptionGroup var job: JobOptions

@@ -46,7 +46,8 @@ struct EvaluateCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Leave out of the rankings what users have rated in this store or rating file.", valueName: "store-or-file"))
+            "Leave out of the rankings what users have rated in this store or rating file.", valueName: "store-or-file")
+    )
     var seen: String?
 
     @Option(help: ArgumentHelp("Rankings are to find ratings from this value on; all by default.", valueName: "value"))
@@ -86,10 +87,11 @@ struct EvaluateCommand: ParsableCommand {
         var report = EvaluationReport(metrics: metrics, foldedKnown: subject.foldedKnown)
         if metrics.contains(where: \.kind.isError) {
             let errors = try PredictionErrors(of: subject.model, on: subject.heldOut, mapping: subject.mapping)
-            guard errors.unknown < errors.ratings else {
+            guard errors.unknown < errors.ratings || subject.hasKnownBiases else {
                 throw Failure(
                     .badData, "the model knows none of these users and items", at: ratings,
-                    remedy: "give ratings of the data that the model was trained on, or fold new users in with --fold-in")
+                    remedy:
+                        "give ratings of the data that the model was trained on, or fold new users in with --fold-in")
             }
             report.errors = errors
         }
@@ -136,6 +138,11 @@ struct EvaluateCommand: ParsableCommand {
             seenItems = store.holdout == nil ? nil : SeenItems(store.ratings.byUser, mapping: mapping)
         }
         let evaluated = StoreEvaluation.ratings(of: store)
+        if evaluated.part == .holdout, store.fingerprint != model.description.storeFingerprint {
+            StandardError.write(
+                "mf: note: \(printable(ratings)) is not the store that the model was trained on: it may have been trained on "
+                    + "what is judged here\n")
+        }
         return Subject(
             model: model, heldOut: evaluated.ratings, mapping: mapping, seen: seenItems,
             name: "\(evaluated.part == .holdout ? "the held-out ratings" : "all ratings") of \(printable(ratings))",
@@ -151,6 +158,13 @@ struct EvaluateCommand: ParsableCommand {
         var name: String
         /// Users that were folded in though the model knows them; nil when nobody was folded in.
         var foldedKnown: Int?
+
+        /// Whether there is a bias of one of these users or items.
+        var hasKnownBiases: Bool {
+            guard model.itemBiases != nil else { return false }
+            return (0..<heldOut.rowCount).contains { mapping.user($0) != nil }
+                || (0..<heldOut.columnCount).contains { mapping.item($0) != nil }
+        }
     }
 }
 

@@ -96,7 +96,8 @@ struct GenerateCommand: ParsableCommand {
             throw ValidationError("Give either --preset, or --users, --items and --ratings.")
         }
         if output == "-" {
-            throw ValidationError("--output takes a path: a text appears whole or not at all, so it cannot be a stream.")
+            throw ValidationError(
+                "--output takes a path: a text appears whole or not at all, so it cannot be a stream.")
         }
         if let holdout {
             if format != .store { throw ValidationError("--holdout is for stores: give it to mf import.") }

@@ -51,7 +51,10 @@ struct InspectCommand: ParsableCommand {
             ),
             ("held out", description.holdoutRatings.grouped),
             ("density", String(format: "%.4g%%", 100 * description.density)),
-            ("values", "\(description.valueEncoding.elementType), in units of 1/\(description.valueEncoding.denominator)"),
+            (
+                "values",
+                "\(description.valueEncoding.elementType), in units of 1/\(description.valueEncoding.denominator)"
+            ),
         ]
         if let source = description.source, let generated = source.generated {
             lines.append(

@@ -16,7 +16,8 @@ struct LocalWorkerOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Worker processes. (default: 1)", valueName: "n"))
     var workers: Int?
 
-    @Option(help: ArgumentHelp("Threads of each worker; the cores divided among the workers by default.", valueName: "n"))
+    @Option(
+        help: ArgumentHelp("Threads of each worker; the cores divided among the workers by default.", valueName: "n"))
     var threads: Int?
 
     @OptionGroup var memory: WorkerMemoryOptions

@@ -43,7 +43,8 @@ struct RecommendCommand: ParsableCommand {
     var count = 10
 
     @Option(
-        help: ArgumentHelp("Leave out what the user has rated in this store or rating file.", valueName: "store-or-file"))
+        help: ArgumentHelp(
+            "Leave out what the user has rated in this store or rating file.", valueName: "store-or-file"))
     var seen: String?
 
     @Option(help: ArgumentHelp("A file with the items' titles.", valueName: "file"))
@@ -82,7 +83,8 @@ struct RecommendCommand: ParsableCommand {
         let leftOut = seen == nil && ratings == nil ? "" : ", \(rated.count.grouped) rated ones left out"
         let what = recipient.basis.isOfUser ? "Items for" : "The \(Self.fallback(of: model)), for"
         print("\(what) user \(printable(recipient.user)), best first\(leftOut)")
-        var table = TextTable([.number("rank"), .text("item")] + (titles == nil ? [] : [.text("title")]) + [.number("score")])
+        var table = TextTable(
+            [.number("rank"), .text("item")] + (titles == nil ? [] : [.text("title")]) + [.number("score")])
         for entry in entries {
             table.add(
                 [String(entry.rank), entry.item] + (titles == nil ? [] : [entry.title ?? "-"])
@@ -157,7 +159,8 @@ struct RecommendCommand: ParsableCommand {
         }
         guard store.userIDs.count == 1 else {
             throw Failure(
-                .usage, "has ratings of \(store.userIDs.count.grouped) users", at: path, remedy: "say which with --user")
+                .usage, "has ratings of \(store.userIDs.count.grouped) users", at: path, remedy: "say which with --user"
+            )
         }
         return 0
     }

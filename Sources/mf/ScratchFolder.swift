@@ -1,5 +1,5 @@
-// Why: a job on this machine has files that nobody else is to see and that must not outlive it: the workers' socket, and
-// what a benchmark generates and trains.
+// Why: a job on this machine has files that nobody else is to see and that must not outlive it: the workers' socket,
+// and what a benchmark generates and trains.
 
 import Failures
 import Foundation

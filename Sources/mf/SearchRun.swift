@@ -57,7 +57,8 @@ struct SearchRun: Sendable {
     private func stopped(_ failure: Failure) -> Failure {
         guard failure.kind == .tryAgain else { return failure }
         return Failure(
-            .tryAgain, failure.what.replacingOccurrences(of: "before the model was finished", with: "before the search was over"),
+            .tryAgain,
+            failure.what.replacingOccurrences(of: "before the model was finished", with: "before the search was over"),
             remedy: journal == nil
                 ? "with --results it could go on from there"
                 : "start it again with --resume to go on from there")

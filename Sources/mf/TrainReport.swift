@@ -101,8 +101,8 @@ struct TrainReport: Encodable {
     let processes: [Process]
     /// Of all processes together.
     let peakMemory: Int
-    /// The lowest held-out RMSE, or with the implicit loss the highest NDCG, and the seconds to it; nil without held-out
-    /// ratings.
+    /// The lowest held-out RMSE, or with the implicit loss the highest NDCG, and the seconds to it; nil without
+    /// held-out ratings.
     let bestRMSE: Double?
     let bestNDCG: Double?
     let secondsToBest: Double?
@@ -127,11 +127,13 @@ struct TrainReport: Encodable {
         let coordinator = Process(
             name: "coordinator", bytesSent: record.workers.reduce(0) { $0 + $1.bytesReceived },
             bytesReceived: record.workers.reduce(0) { $0 + $1.bytesSent }, peakMemory: coordinatorMemory)
-        processes = [coordinator] + record.workers.map {
-            Process(
-                name: "worker \($0.name)", bytesSent: $0.bytesSent, bytesReceived: $0.bytesReceived,
-                peakMemory: $0.peakMemory)
-        }
+        processes =
+            [coordinator]
+            + record.workers.map {
+                Process(
+                    name: "worker \($0.name)", bytesSent: $0.bytesSent, bytesReceived: $0.bytesReceived,
+                    peakMemory: $0.peakMemory)
+            }
         peakMemory = processes.reduce(0) { $0 + ($1.peakMemory ?? 0) }
         let judged = sweeps.filter { $0.record.validationError != nil }
         let best = judged.min { $0.record.validationError! < $1.record.validationError! }
@@ -189,7 +191,9 @@ struct TrainReport: Encodable {
         }
         if let bestNDCG, let secondsToBest {
             lines.append(
-                String(format: "best held-out NDCG@%d %.4f after %.3f s", RankingSample.listLength, bestNDCG, secondsToBest))
+                String(
+                    format: "best held-out NDCG@%d %.4f after %.3f s", RankingSample.listLength, bestNDCG, secondsToBest
+                ))
         }
         if let targetRMSE {
             let when = secondsToTarget.map { String(format: "after %.3f s", $0) } ?? "was not reached"

@@ -1,5 +1,5 @@
-// Why: a trial is a job of `mf train` on the other folds' ratings, and a look at what its model says of the fold's. Folds
-// are made one at a time, in a folder that goes with the search: there is room for one.
+// Why: a trial is a job of `mf train` on the other folds' ratings, and a look at what its model says of the fold's.
+// Folds are made one at a time, in a folder that goes with the search: there is room for one.
 
 import ArgumentParser
 import CommandSupport
@@ -45,8 +45,8 @@ struct TrialRunner {
     }
 
     /// Tries a candidate.
-    /// - Throws: what ends the search: a signal, a full disk, workers that cannot be had. What the candidate itself cannot
-    ///   do is the trial's failure.
+    /// - Throws: what ends the search: a signal, a full disk, workers that cannot be had. What the candidate itself
+    ///   cannot do is the trial's failure.
     func run(_ candidate: Int, on fold: Fold) async throws(Failure) -> Trial {
         let clock = ContinuousClock()
         let began = clock.now

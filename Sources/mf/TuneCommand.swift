@@ -1,5 +1,5 @@
-// Why: which rank, which lambda, biases or not: the ratings themselves can tell, by cross-validation. A search is many jobs
-// of `mf train`, through the same code, and one table.
+// Why: which rank, which lambda, biases or not: the ratings themselves can tell, by cross-validation. A search is many
+// jobs of `mf train`, through the same code, and one table.
 
 import ArgumentParser
 import CommandSupport
@@ -95,7 +95,8 @@ struct TuneCommand: AsyncParsableCommand {
         run.replay()
         if !run.isOver {
             let kernels = try kernels(of: run.trials)
-            run = try await sessions.whileOpen(kernels: kernels) { [run] session in try await run.finished(on: session) }
+            run = try await sessions.whileOpen(kernels: kernels) { [run] session in try await run.finished(on: session)
+            }
         }
         let report = TuningReport(search, run.race, run.trials, ratings: ratings)
         if json { try printJSON(report) } else { for line in report.lines { print(line) } }
@@ -111,13 +112,15 @@ struct TuneCommand: AsyncParsableCommand {
         if logging.logLevel == .info { quiet.logLevel = .notice }
         if let listen {
             if let given = workers.given {
-                throw Failure(.usage, "with --listen the workers are started elsewhere", at: given, remedy: "leave it out")
+                throw Failure(
+                    .usage, "with --listen the workers are started elsewhere", at: given, remedy: "leave it out")
             }
             return try ClusterTraining(listen: listen, coordinator, kernels: workers.kernels, logging: quiet)
         }
         if let given = coordinator.given {
             throw Failure(
-                .usage, "this is for workers that are started elsewhere", at: given, remedy: "give --listen ENDPOINT too")
+                .usage, "this is for workers that are started elsewhere", at: given,
+                remedy: "give --listen ENDPOINT too")
         }
         return try LocalTraining(workers, logging: quiet)
     }
@@ -127,7 +130,8 @@ struct TuneCommand: AsyncParsableCommand {
         let level = trials.lazy.compactMap(\.kernels).first.flatMap(KernelLevel.init(rawValue:))
         if let level, let asked = try workers.kernels.level(), asked != level {
             throw Failure(
-                .usage, "the trials in --results were made with \(level.rawValue) kernels", at: "--kernels \(asked.rawValue)",
+                .usage, "the trials in --results were made with \(level.rawValue) kernels",
+                at: "--kernels \(asked.rawValue)",
                 remedy: "leave it out, or give another --results folder")
         }
         return level
@@ -138,7 +142,9 @@ struct TuneCommand: AsyncParsableCommand {
         try requireCount(folds, from: 2, atMost: 100, option: "--folds")
         if let triedFolds { try requireCount(triedFolds, atMost: folds, option: "--tried-folds") }
         if let random { try requireCount(random, atMost: Grid.mostCandidates, option: "--random") }
-        let kinds = JobOptions.named.map { ($0.name, $0.isWhole ? ParameterKind.count : $0.hasNumbers ? .number : .text) }
+        let kinds = JobOptions.named.map {
+            ($0.name, $0.isWhole ? ParameterKind.count : $0.hasNumbers ? .number : .text)
+        }
         let grid = try Grid(grid, kinds: Dictionary(uniqueKeysWithValues: kinds))
         let candidates = if let random { grid.draw(random, seed: tuningSeed) } else { try grid.candidates() }
         let store = try format.open(ratings)

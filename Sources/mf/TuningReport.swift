@@ -31,7 +31,8 @@ struct TuningReport: Encodable {
     let candidates: [Row]
     /// The winner's command line; nil when every candidate has failed.
     let command: [String]?
-    /// Parameters of which the winner has the least or the greatest value that could be tried: a better one may be beyond.
+    /// Parameters of which the winner has the least or the greatest value that could be tried: a better one may be
+    /// beyond.
     let atEdge: [String]
     private let names: [String]
 
@@ -69,7 +70,8 @@ struct TuningReport: Encodable {
 
     var lines: [String] {
         var table = TextTable([
-            .number("mean \(metric)"), .number("std. error"), .number("folds"), .number("seconds"), .text("candidate"), .text(""),
+            .number("mean \(metric)"), .number("std. error"), .number("folds"), .number("seconds"), .text("candidate"),
+            .text(""),
         ])
         for (row, name) in zip(candidates, names) {
             table.add([

@@ -21,7 +21,9 @@ struct TuningMetric: Sendable {
     init(_ name: String) throws(Failure) {
         let metrics = try Metric.list(name, option: "--metric")
         guard metrics.count == 1, metrics[0].kind != .coverage else {
-            throw Failure(.usage, "\(name) is no one measure of quality", at: "--metric", remedy: "choose one, such as rmse or ndcg@20")
+            throw Failure(
+                .usage, "\(name) is no one measure of quality", at: "--metric",
+                remedy: "choose one, such as rmse or ndcg@20")
         }
         metric = metrics[0]
     }

@@ -34,7 +34,8 @@ import Testing
             let path = folder + "/array.npy"
             let text = "{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }"
             let padded = text + String(repeating: " ", count: 192 - 10 - text.count - 1) + "\n"
-            let bytes = [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(padded.count), 0] + Array(padded.utf8) + [0, 0, 0x80, 0x3F]
+            let bytes =
+                [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(padded.count), 0] + Array(padded.utf8) + [0, 0, 0x80, 0x3F]
             try Data(bytes).write(to: URL(fileURLWithPath: path))
             let view = try ArrayView<Float>(mapping: path)
             #expect(view.shape == [1] && view[0] == 1)

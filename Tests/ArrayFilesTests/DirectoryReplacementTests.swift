@@ -28,7 +28,8 @@ import Testing
         let folder = try TemporaryFolder()
         try make(folder("result"), "one")
         #expect(folder.content == ["result"])
-        #expect(try FileManager.default.contentsOfDirectory(atPath: folder("result")).sorted() == [marker, "other.npy"])
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: folder("result")).sorted() == [marker, "other.npy"])
         #expect(try read(folder("result/other.npy")) == "one")
     }
 
@@ -49,7 +50,8 @@ import Testing
         try Data("more".utf8).write(to: URL(fileURLWithPath: folder("result/left_over.npy")))
         try make(folder("result"), "two")
         #expect(folder.content == ["result"])
-        #expect(try FileManager.default.contentsOfDirectory(atPath: folder("result")).sorted() == [marker, "other.npy"])
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: folder("result")).sorted() == [marker, "other.npy"])
         #expect(try read(folder("result/other.npy")) == "two")
     }
 
@@ -119,7 +121,8 @@ import Testing
         try make(folder("mixed"), "one")
         try Data("mine".utf8).write(to: URL(fileURLWithPath: folder("mixed/notes.txt")))
         try make(folder("nested"), "one")
-        try FileManager.default.createDirectory(atPath: folder("nested/thesis.json"), withIntermediateDirectories: false)
+        try FileManager.default.createDirectory(
+            atPath: folder("nested/thesis.json"), withIntermediateDirectories: false)
         try FileManager.default.createDirectory(atPath: folder("namesake"), withIntermediateDirectories: false)
         try Data("{\"format\":\"layers-model\"}".utf8).write(to: URL(fileURLWithPath: folder("namesake/marker.json")))
         for name in ["mixed", "nested", "namesake"] {

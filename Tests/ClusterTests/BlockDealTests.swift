@@ -70,7 +70,8 @@ import Training
     @Test func theCoordinatorDealsByWhatSolversTook() throws {
         let data = ManyBlocks.data
         var coordinator = Coordinator(
-            configuration: ManyBlocks.configuration(), settings: CoordinatorSettings(minWorkers: 2), data: data, mean: 3,
+            configuration: ManyBlocks.configuration(), settings: CoordinatorSettings(minWorkers: 2), data: data,
+            mean: 3,
             storePath: "", storeFingerprint: "", envelope: Envelope(job: 1, epoch: 1), now: .zero)
         var pending: [(WorkerID, HalfStep, Int)] = []
         var told: [(WorkerID, HalfStep, Int)] = []

@@ -45,7 +45,8 @@ import Training
     /// A worker with little memory fetches from disk what it had to release.
     @Test func whatWasReleasedIsFetchedFromDisk() throws {
         let need = MemoryNeed(
-            rowCounts: Self.data.plan.map(\.rowCount), solver: Self.configuration.solverConfiguration(mean: 0), threads: 1,
+            rowCounts: Self.data.plan.map(\.rowCount), solver: Self.configuration.solverConfiguration(mean: 0),
+            threads: 1,
             longestRow: Self.ratings.longestRow)
         let limit = ByteSize(need.total + Self.ratings.least(blocksInFlight: Limits.blocksInFlight))
         for disk in [Self.filled, SimulatedDisk()] {
@@ -79,7 +80,8 @@ import Training
         }
         let limited = seed % 2 == 0
         let need = MemoryNeed(
-            rowCounts: Self.data.plan.map(\.rowCount), solver: Self.configuration.solverConfiguration(mean: 0), threads: 1,
+            rowCounts: Self.data.plan.map(\.rowCount), solver: Self.configuration.solverConfiguration(mean: 0),
+            threads: 1,
             longestRow: Self.ratings.longestRow)
         let room = Self.ratings.least(blocksInFlight: Limits.blocksInFlight) + Self.ratings.total / 5
         let result = try Self.run(

@@ -25,7 +25,9 @@ import Training
 
     private static func bytes(_ checkpoint: Checkpoint?) -> [[UInt8]] {
         (checkpoint?.factors ?? []).sorted { $0.role.rawValue < $1.role.rawValue }
-            .map { factors in factors.payloads.flatMap { payload in withExtendedLifetime(payload) { Array(payload.bytes) } } }
+            .map { factors in
+                factors.payloads.flatMap { payload in withExtendedLifetime(payload) { Array(payload.bytes) } }
+            }
     }
 
     private static func newest(
@@ -64,7 +66,9 @@ import Training
         let temporary = try TemporaryFolder()
         let folder = try CheckpointFolder(path: temporary("c"), resumes: false)
         for checkpoint in Self.checkpoints { try folder.write(checkpoint, of: Self.epoch) }
-        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasPrefix("checkpoint-") }
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter {
+            $0.hasPrefix("checkpoint-")
+        }
         #expect(names.count == CheckpointFolder.generations)
         var places: [UInt64: Set<String>] = [:]
         for name in names {
@@ -109,8 +113,10 @@ import Training
         let folder = try CheckpointFolder(path: temporary("c"), resumes: false)
         let written = Array(Self.checkpoints.suffix(3))
         for checkpoint in written { try folder.write(checkpoint, of: Self.epoch) }
-        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasPrefix("checkpoint-") }
-            .sorted(by: >)
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter {
+            $0.hasPrefix("checkpoint-")
+        }
+        .sorted(by: >)
         let path = folder.path + "/" + names[0]
         let content = try Data(contentsOf: URL(fileURLWithPath: path + "/user_factors.npy"))
         // Removed and made anew: the older one keeps its own.

@@ -149,7 +149,9 @@ import ZeroMQ
 
     @Test func eachCauseIsToldOnceAnAddress() {
         var reports = HandshakeReports(hasKeys: true)
-        func connection(_ descriptor: Int32, _ failure: SocketMonitor.HandshakeFailure?, from address: String) -> String? {
+        func connection(_ descriptor: Int32, _ failure: SocketMonitor.HandshakeFailure?, from address: String)
+            -> String?
+        {
             _ = reports.take(.accepted(descriptor: descriptor), now: .zero) { _ in address }
             if let failure { _ = reports.take(.failed(failure), now: .zero) { _ in "" } }
             return reports.take(.disconnected(descriptor: descriptor), now: .seconds(1)) { _ in "" }.first

@@ -12,7 +12,9 @@ import Testing
         } catch { return error }
     }
 
-    @Test(arguments: ["tcp://0.0.0.0:5555", "tcp://*:5555", "tcp://10.0.0.1:5555", "tcp://[::]:5555", "tcp://host:5555"])
+    @Test(arguments: [
+        "tcp://0.0.0.0:5555", "tcp://*:5555", "tcp://10.0.0.1:5555", "tcp://[::]:5555", "tcp://host:5555",
+    ])
     func otherMachinesNeedKeysOrALoudWord(address: String) throws {
         #expect(try Self.refusal(address)?.kind == .usage)
         #expect(try Self.refusal(address)?.remedy.contains("--allow") == true)

@@ -24,7 +24,8 @@ import Training
     }()
 
     private static let reference: UInt64? = try? SimulatedCluster.run(
-        .init(configuration: configuration, data: data, seed: 0, workers: 1)).outcome.factorChecksum
+        .init(configuration: configuration, data: data, seed: 0, workers: 1)
+    ).outcome.factorChecksum
 
     private static let environment = ProcessInfo.processInfo.environment
     private static let first = environment["MF_FIRST_SEED"].flatMap(UInt64.init) ?? 0
@@ -52,7 +53,8 @@ import Training
                 if case .failed(let failure) = result.outcome { throw failure }
                 #expect(result.outcome.factorChecksum == Self.reference, Self.replay(seed))
                 // Memory is bounded, whoever does not read or get on. Credit and results that are doubled on the way
-                // count twice, each time, until heartbeats show that something is wrong: then only the bound below holds.
+                // count twice, each time, until heartbeats show that something is wrong: then only the bound below
+                // holds.
                 if result.doubled == 0 {
                     #expect(result.mostPayloadsUnderWay <= Limits.credit, Self.replay(seed))
                     #expect(result.mostTasksWaiting <= Limits.blocksInFlight, Self.replay(seed))

@@ -70,15 +70,20 @@ import ZeroMQ
         #expect(Self.failure { _ = try KeyFiles.readSecret(path) }?.what == "this secret key is another user's")
     }
 
-    @Test(arguments: ["", "\n", "short\n", String(repeating: "0", count: 41), String(repeating: "~", count: 40),
-        String(repeating: "0", count: 40) + "\n" + String(repeating: "0", count: 40), String(repeating: "0", count: 5000)])
+    @Test(arguments: [
+        "", "\n", "short\n", String(repeating: "0", count: 41), String(repeating: "~", count: 40),
+        String(repeating: "0", count: 40) + "\n" + String(repeating: "0", count: 40),
+        String(repeating: "0", count: 5000),
+    ])
     func whatIsNoKeyIsRefused(content: String) throws {
         let folder = try TemporaryFolder()
         for (path, read) in [
-            (folder("a.key"), { _ = try KeyFiles.readPublic($0) }), (folder("a.key_secret"), { _ = try KeyFiles.readSecret($0) }),
+            (folder("a.key"), { _ = try KeyFiles.readPublic($0) }),
+            (folder("a.key_secret"), { _ = try KeyFiles.readSecret($0) }),
         ] as [(String, (String) throws -> Void)] {
-            #expect(FileManager.default.createFile(
-                atPath: path, contents: Data(content.utf8), attributes: [.posixPermissions: 0o600]))
+            #expect(
+                FileManager.default.createFile(
+                    atPath: path, contents: Data(content.utf8), attributes: [.posixPermissions: 0o600]))
             let failure = Self.failure { try read(path) }
             #expect(failure?.kind == .badData)
             #expect(failure?.place == path)

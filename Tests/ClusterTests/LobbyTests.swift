@@ -6,7 +6,8 @@ import Testing
 @Suite struct LobbyTests {
     private static func hello(_ name: String) -> Parcel<WorkerMessage> {
         parcel(
-            .hello(WorkerMessage.Hello(name: name, threads: 1, kernelLevels: ["portable"], credit: 8, memoryLimit: nil)))
+            .hello(WorkerMessage.Hello(name: name, threads: 1, kernelLevels: ["portable"], credit: 8, memoryLimit: nil))
+        )
     }
 
     private static func parcel(_ message: WorkerMessage) -> Parcel<WorkerMessage> {

@@ -1,5 +1,5 @@
-// Why: one bad number in one block would be in every factor of the model a sweep later. What cannot be a solver's result
-// is not taken, and whoever sends it is put out.
+// Why: one bad number in one block would be in every factor of the model a sweep later. What cannot be a solver's
+// result is not taken, and whoever sends it is put out.
 
 import Cluster
 import Foundation

@@ -132,7 +132,8 @@ import Training
         let failure = try #require(ending)
         #expect(failure.kind == .unavailable && failure.what.contains("no model was written"))
         for name in ["second", "third", "fourth"] {
-            #expect(failure.what.components(separatedBy: "worker \(name) was refused: it needs").count == 2, "\(failure)")
+            #expect(
+                failure.what.components(separatedBy: "worker \(name) was refused: it needs").count == 2, "\(failure)")
         }
         #expect(!failure.what.contains("first") && failure.what.contains("--memory-limit"))
     }

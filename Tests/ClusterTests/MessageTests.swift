@@ -26,7 +26,8 @@ import Training
                     squaredError: 1.5, penalty: 2.5, holdoutSquaredError: 0.25, ratingCount: 10, holdoutCount: 1),
                 seconds: 0.125)),
         .failed(.init(halfStep: halfStep, block: 1, what: "what", place: "place", remedy: "remedy")),
-        .goodbye(reason: "SIGTERM"), .goodbye(reason: "", peakMemory: 5 << 30), .cached(.user, blocks: [0, 9]), .cached(.item, blocks: []),
+        .goodbye(reason: "SIGTERM"), .goodbye(reason: "", peakMemory: 5 << 30), .cached(.user, blocks: [0, 9]),
+        .cached(.item, blocks: []),
     ]
 
     private static let coordinatorMessages: [CoordinatorMessage] = [
@@ -37,7 +38,8 @@ import Training
                 storeFingerprint: "f"), sent: 2),
         .refused(.rejoin, reason: "late"), .refused(.unfit, reason: "no"), .heartbeat(sent: 3),
         .ratings(.init(side: .item, block: 4, totalByteCount: 100, offset: 50)),
-        .factors(.user, block: 7, version: 2), .solve(halfStep, block: 6), .finish(.done, reason: "done"), .finish(.next, reason: "next"),
+        .factors(.user, block: 7, version: 2), .solve(halfStep, block: 6), .finish(.done, reason: "done"),
+        .finish(.next, reason: "next"),
         .release(.item, blocks: [3, 0, 7]), .release(.user, blocks: []),
         .welcome(
             JobDescription(
@@ -55,7 +57,8 @@ import Training
                 storeFingerprint: "f"), sent: 0),
     ]
 
-    private func reread<Message: WireMessage & Equatable>(_ message: Message, payload: Payload? = nil) throws -> Message {
+    private func reread<Message: WireMessage & Equatable>(_ message: Message, payload: Payload? = nil) throws -> Message
+    {
         let header = Parcel(message, payload: payload, envelope: Self.envelope).header
         let parcel: Parcel<Message> = try header.withUnsafeBytes { try Parcel(header: $0, payload: payload) }
         #expect(parcel.envelope == Self.envelope)
@@ -141,7 +144,9 @@ import Training
             header += [UInt8(type & 0xFF), UInt8(type >> 8)]
             header += [UInt8](repeating: 0, count: 16)
             let length = Int.random(in: 0...80, using: &generator)
-            header += (0..<length).map { _ in UInt8.random(in: 0...(Bool.random(using: &generator) ? 3 : 255), using: &generator) }
+            header += (0..<length).map { _ in
+                UInt8.random(in: 0...(Bool.random(using: &generator) ? 3 : 255), using: &generator)
+            }
             header += [UInt8](repeating: 0, count: 16)
             withUnsafeBytes(of: header.withUnsafeBytes { Checksum.of($0) }.littleEndian) { header += $0 }
             header.withUnsafeBytes { bytes in
@@ -166,7 +171,9 @@ import Training
         for (sent, got) in [(block.ratings, reread.ratings), (block.holdout!, reread.holdout!)] {
             #expect(sent.count == got.count && sent.count > 0)
             for row in 0..<6 {
-                #expect(Array(sent.columns.elements[sent.range(of: row)]) == Array(got.columns.elements[got.range(of: row)]))
+                #expect(
+                    Array(sent.columns.elements[sent.range(of: row)]) == Array(got.columns.elements[got.range(of: row)])
+                )
             }
             #expect(Array(sent.values.bytes) == Array(got.values.bytes))
         }
@@ -219,7 +226,9 @@ import Training
         #expect(throws: WireError.self) { try RatingsBlock(payload, rowCount: 5, columnCount: 30) }
         #expect(throws: WireError.self) { try RatingsBlock(payload, rowCount: 6, columnCount: 29) }
         for length in stride(from: 0, to: payload.bytes.count, by: 8) {
-            #expect(throws: WireError.self) { try RatingsBlock(payload.slice(0..<length), rowCount: 6, columnCount: 30) }
+            #expect(throws: WireError.self) {
+                try RatingsBlock(payload.slice(0..<length), rowCount: 6, columnCount: 30)
+            }
         }
         // Whatever one byte becomes, what is accepted is sound: only values can have changed.
         for index in 0..<payload.bytes.count {

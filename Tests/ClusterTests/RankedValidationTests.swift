@@ -71,7 +71,8 @@ import Training
     @Test func figuresAreThoseOfTheModelByAPlainRanking() throws {
         let configuration = Self.configuration(sweeps: 2)
         let outcome = try SimulatedCluster.run(
-            .init(configuration: configuration, data: Self.data, seed: 3, workers: 2)).outcome
+            .init(configuration: configuration, data: Self.data, seed: 3, workers: 2)
+        ).outcome
         guard case .done(let factors, let sweeps, _, _) = outcome else { throw NotDone() }
         func rows(_ payloads: [Payload]) -> [[Double]] {
             payloads.flatMap { payload in
@@ -103,7 +104,8 @@ import Training
         let withoutHoldout = JobData(ratings: Self.data.ratings, holdout: nil, plan: Self.data.plan)
         for (configuration, data) in [(explicit, ManyBlocks.data), (Self.configuration(sweeps: 1), withoutHoldout)] {
             let outcome = try SimulatedCluster.run(
-                .init(configuration: configuration, data: data, seed: 4, workers: 2)).outcome
+                .init(configuration: configuration, data: data, seed: 4, workers: 2)
+            ).outcome
             let sweep = try #require(try Self.sweeps(outcome).first)
             #expect(sweep.validationRecall == nil && sweep.validationNDCG == nil)
             #expect((sweep.validationRMSE != nil) == (configuration.implicit == nil))

@@ -15,7 +15,8 @@ import Training
     private static let reference: UInt64? = {
         let (configuration, data) = job()
         return try? SimulatedCluster.run(
-            .init(configuration: configuration, data: data, seed: 0, workers: 1)).outcome.factorChecksum
+            .init(configuration: configuration, data: data, seed: 0, workers: 1)
+        ).outcome.factorChecksum
     }()
 
     @Test func thereAreManyBlocks() {
@@ -179,7 +180,8 @@ import Training
     @Test func aBlockThatCannotBeSolvedFailsTheJob() throws {
         let (training, _) = SyntheticRatings.planted(users: 40, items: 30, ratings: 300, seed: 1)
         // Without regularization, a row with fewer ratings than factors has no single solution.
-        let configuration = JobConfiguration(rank: 20, regularization: 0, regularizationScaling: .none, solver: .exact, sweeps: 2)
+        let configuration = JobConfiguration(
+            rank: 20, regularization: 0, regularizationScaling: .none, solver: .exact, sweeps: 2)
         let data = JobData(ratings: training, holdout: nil, rank: 20)
         let result = try SimulatedCluster.run(.init(configuration: configuration, data: data, seed: 1, workers: 2))
         guard case .failed(let failure) = result.outcome else {

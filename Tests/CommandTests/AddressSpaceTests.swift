@@ -1,5 +1,5 @@
-// Why: under `ulimit -v` an allocation that fails would end a program with a trap, or leave it waiting for a thread that
-// never comes. What is large is asked for in a way that can be refused, and the refusal is an error like others.
+// Why: under `ulimit -v` an allocation that fails would end a program with a trap, or leave it waiting for a thread
+// that never comes. What is large is asked for in a way that can be refused, and the refusal is an error like others.
 
 import Foundation
 import TestKit
@@ -7,7 +7,9 @@ import Testing
 
 @Suite(.serialized) struct AddressSpaceTests {
     /// Runs `mf` with so many KiB of address space.
-    private func run(limit: Int, _ arguments: [String], in folder: TemporaryFolder) throws -> (status: Int32, error: String) {
+    private func run(limit: Int, _ arguments: [String], in folder: TemporaryFolder) throws -> (
+        status: Int32, error: String
+    ) {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
         process.arguments = ["-c", "ulimit -v \(limit) && exec \"$0\" \"$@\"", Program.mf.path] + arguments
@@ -18,7 +20,10 @@ import Testing
         try process.run()
         process.waitUntilExit()
         defer { try? FileManager.default.removeItem(atPath: output) }
-        return (process.terminationStatus, String(decoding: FileManager.default.contents(atPath: output) ?? Data(), as: UTF8.self))
+        return (
+            process.terminationStatus,
+            String(decoding: FileManager.default.contents(atPath: output) ?? Data(), as: UTF8.self)
+        )
     }
 
     /// 20 million ratings take 240 MB as triples alone; with 120 MB there is hardly room for threads.
@@ -44,7 +49,8 @@ import Testing
             ["generate", "--users", "9000", "--items", "1000", "--ratings", "1500000", "--format", "csv"]
                 + ["--output", folder("text")])
         #expect(text.status == 0, "\(text.standardError)")
-        let ending = try run(limit: 150_000, ["import", "--input", folder("text"), "--output", folder("new")], in: folder)
+        let ending = try run(
+            limit: 150_000, ["import", "--input", folder("text"), "--output", folder("new")], in: folder)
         #expect(ending.status == 71 && ending.error.contains("ulimit -v"), "\(ending.error)")
         #expect(folder.content == ["text"])
     }

@@ -143,7 +143,10 @@ import Testing
 
     /// With the implicit loss sweeps are judged by rankings.
     @Test func rankingsAreShownWhereThereAreNoErrors() async throws {
-        let job = Self.generate + ["--loss", "implicit", "--rank", "8", "--sweeps", "3", "--tolerance", "0", "--threads", "1"]
+        let job =
+            Self.generate + [
+                "--loss", "implicit", "--rank", "8", "--sweeps", "3", "--tolerance", "0", "--threads", "1",
+            ]
         let report = try object(try await Program.mf.run(job + ["--json"]))
         let sweeps = try #require(report["sweeps"] as? [[String: Any]])
         let gains = try sweeps.map { try #require($0["validation_ndcg"] as? Double) }

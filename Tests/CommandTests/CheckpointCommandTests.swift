@@ -1,5 +1,5 @@
-// Why: what is promised of checkpoints, with the real programs: whoever ends the coordinator, and however, the job goes on
-// and its model has the same bytes.
+// Why: what is promised of checkpoints, with the real programs: whoever ends the coordinator, and however, the job goes
+// on and its model has the same bytes.
 
 import Foundation
 import TestKit

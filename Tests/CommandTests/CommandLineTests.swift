@@ -33,7 +33,8 @@ import Testing
         let folder = try TemporaryFolder()
         let job = ["--ratings", try store(folder), "--model", folder("model")]
         for options in [
-            ["--rank", "0"], ["--min-workers", "0"], ["--listen", "udp://127.0.0.1:5"], ["--listen", "tcp://127.0.0.1"],
+            ["--rank", "0"], ["--min-workers", "0"], ["--listen", "udp://127.0.0.1:5"],
+            ["--listen", "tcp://127.0.0.1"],
             ["--listen", "tcp://0.0.0.0:*"], ["--listen", "tcp://127.0.0.1:99999"],
         ] {
             let output = try await Program.coordinator.run(job + options)
@@ -114,7 +115,8 @@ import Testing
     @Test func programsTellTheirVersion() async throws {
         for program in [Program.mf, .coordinator, .worker] {
             let output = try await program.run(["--version"])
-            #expect(output.status == 0 && output.standardOutput.contains(/^\d+\.\d+\.\d+ \(protocol \d+\)\n$/), "\(output)")
+            #expect(
+                output.status == 0 && output.standardOutput.contains(/^\d+\.\d+\.\d+ \(protocol \d+\)\n$/), "\(output)")
         }
     }
 
@@ -161,7 +163,8 @@ import Testing
         let folder = try TemporaryFolder()
         let training = try await Program.mf.start(
             [
-                "train", "--ratings", try store(folder), "--model", folder("model"), "--workers", "2", "--sweeps", "100000",
+                "train", "--ratings", try store(folder), "--model", folder("model"), "--workers", "2", "--sweeps",
+                "100000",
                 "--tolerance", "0", "--rank", "128",
             ])
         #expect(await training.says("sweep 1: "))
@@ -222,7 +225,8 @@ import Testing
         #expect(await coordinator.says("sweep 1: "))
         workers[0].signal(SIGTERM)
         #expect(try await workers[0].ending.status == 128 + SIGTERM)
-        // It said goodbye, and its connection ended: nobody waits for its silence to grow long, whichever is seen first.
+        // It said goodbye, and its connection ended: nobody waits for its silence to grow long, whichever is seen
+        // first.
         #expect(await coordinator.says("left: ", within: .seconds(5)))
         coordinator.signal(SIGINT)
         #expect(try await coordinator.ending.status == 128 + SIGINT)
@@ -240,7 +244,10 @@ import Testing
     @Test func jsonReportsAreOneObject() async throws {
         let folder = try TemporaryFolder()
         let output = try await Program.mf.run(
-            ["train", "--ratings", try store(folder), "--model", folder("model"), "--sweeps", "3", "--rank", "4", "--json"])
+            [
+                "train", "--ratings", try store(folder), "--model", folder("model"), "--sweeps", "3", "--rank", "4",
+                "--json",
+            ])
         #expect(output.status == 0, "\(output.standardError)")
         let object = try #require(
             try JSONSerialization.jsonObject(with: Data(output.standardOutput.utf8)) as? [String: Any])

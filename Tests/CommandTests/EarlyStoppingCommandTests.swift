@@ -23,7 +23,8 @@ import Testing
         try await generate(folder, holdout: "0.1")
         // With so little regularization each sweep past the first few fits the noise.
         let trained = try await Program.mf.run([
-            "train", "--ratings", folder("store"), "--model", folder("model"), "--rank", "16", "--regularization", "0.02",
+            "train", "--ratings", folder("store"), "--model", folder("model"), "--rank", "16", "--regularization",
+            "0.02",
             "--sweeps", "30", "--tolerance", "0", "--patience", "2", "--json",
         ])
         #expect(trained.status == 0, "\(trained.standardError)")

@@ -57,8 +57,8 @@ import Testing
     @Test func aBlockThatKillsItsWorkersFailsTheJobByName() async throws {
         let fixture = try await ClusterFixture.small
         let (coordinator, endpoint) = try await fixture.startCoordinator("deadly", [])
-        // One after the other, and each a moment after it began: a result that is under way when its worker dies puts the
-        // blame on the block before.
+        // One after the other, and each a moment after it began: a result that is under way when its worker dies puts
+        // the blame on the block before.
         let deadly = "worker.solve.user.3=delay,worker.solve.user.3=kill"
         let verdict = "user block 3, rows "
         var killed = 0

@@ -36,7 +36,9 @@ import Testing
         for worker in workers { #expect(try await worker.ending.status == 0) }
     }
 
-    @Test(arguments: ["", "0", "512", "2.5G", "much"]) func limitsThatAreNoSizesAreUsageErrors(limit: String) async throws {
+    @Test(arguments: ["", "0", "512", "2.5G", "much"]) func limitsThatAreNoSizesAreUsageErrors(limit: String)
+        async throws
+    {
         let output = try await Program.worker.run(
             ["--coordinator", "tcp://127.0.0.1:5555", "--memory-limit=\(limit)"])
         #expect(output.status == 64, "\(output.standardError)")
@@ -48,7 +50,10 @@ import Testing
         let folder = try TemporaryFolder()
         try SyntheticRatings.writeStore(to: folder("store"), users: 2000, items: 600, ratings: 40_000, seed: 3)
         let output = try await Program.mf.run(
-            ["train", "--ratings", folder("store"), "--model", folder("model"), "--workers", "2", "--memory-limit", "20M"],
+            [
+                "train", "--ratings", folder("store"), "--model", folder("model"), "--workers", "2", "--memory-limit",
+                "20M",
+            ],
             deadline: .seconds(60))
         #expect(output.status == 69, "\(output.standardError)")
         let last = try #require(output.standardError.split(separator: "\n").last)

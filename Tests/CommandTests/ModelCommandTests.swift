@@ -144,7 +144,9 @@ import Training
         let arguments = ["recommend", "--model", folder("model"), "--ratings", folder("mine.csv")]
         let several = try await Program.mf.run(arguments)
         #expect(several.status == 64)
-        #expect(several.standardError == "mf: error: \(folder("mine.csv")): has ratings of 2 users; say which with --user\n")
+        #expect(
+            several.standardError == "mf: error: \(folder("mine.csv")): has ratings of 2 users; say which with --user\n"
+        )
         let missing = try await Program.mf.run(arguments + ["--user", "9"])
         #expect(missing.status == 65 && missing.standardError.contains("has no ratings of user 9"))
         let partly = try await Program.mf.run(arguments + ["--user", "7", "--json"])
@@ -193,6 +195,34 @@ import Training
                 """)
     }
 
+    /// An item's bias says something of the ratings of whoever came after the training.
+    @Test func unknownUsersArePredictedByTheBiasesOfItems() async throws {
+        let folder = try TemporaryFolder()
+        let lines = (0..<400).map { "\($0 / 20),\($0 % 20),\(1 + ($0 * 7 + $0 / 20) % 5)\n" }
+        try Data(lines.joined().utf8).write(to: URL(fileURLWithPath: folder("ratings.csv")))
+        try Data("900,3,4\n901,5,2\n".utf8).write(to: URL(fileURLWithPath: folder("new.csv")))
+        func run(_ arguments: [String]) async throws -> Program.Output { try await Program.mf.run(arguments) }
+        for seed in ["1", "2"] {
+            let output = try await run([
+                "import", "--input", folder("ratings.csv"), "--holdout", "0.2", "--seed", seed, "--output",
+                folder(seed),
+            ])
+            try #require(output.status == 0, "\(output.standardError)")
+        }
+        try #require(
+            try await run(["train", "--ratings", folder("1"), "--model", folder("m"), "--rank", "2"]).status == 0)
+        let judged = ["evaluate", "--model", folder("m"), "--ratings"]
+        let report = try await run(judged + [folder("new.csv"), "--json"])
+        #expect(report.status == 0, "\(report.standardError)")
+        #expect(try json(report.standardOutput)["unknown"] as? Int == 2)
+        // Of a store that was split otherwise, a part was trained on.
+        let own = try await run(judged + [folder("1")])
+        #expect(own.status == 0 && own.standardError.isEmpty, "\(own.standardError)")
+        #expect(
+            try await run(judged + [folder("2")]).standardError.contains(
+                "is not the store that the model was trained on"))
+    }
+
     @Test func evaluateRanksUnseenItemsOfAStore() async throws {
         let folder = try folderWithModel()
         // User 10 likes 2 = 3 > 1 > 4, user 20 the other way round.
@@ -205,7 +235,8 @@ import Training
         let all = try await Program.mf.run(arguments + metrics + ["--json"])
         #expect(all.status == 0, "\(all.standardError)")
         let report = try json(all.standardOutput)
-        #expect(Set(report.keys) == ["mrr@10", "precision@1", "auc", "coverage@1", "users", "relevant", "unknown_users"])
+        #expect(
+            Set(report.keys) == ["mrr@10", "precision@1", "auc", "coverage@1", "users", "relevant", "unknown_users"])
         #expect(report["mrr@10"] as? Double == 0.75 && report["precision@1"] as? Double == 0.5)
         #expect(report["auc"] as? Double == 0.75 && report["coverage@1"] as? Double == 0.5)
         #expect(report["users"] as? Int == 2 && report["relevant"] as? Int == 2 && report["unknown_users"] as? Int == 0)
@@ -229,7 +260,9 @@ import Training
         let folder = try folderWithModel()
         try Data("10,1,5\n99,1,5\n".utf8).write(to: URL(fileURLWithPath: folder("test.csv")))
         try Data("20,1,5\n10,2,5\n".utf8).write(to: URL(fileURLWithPath: folder("train.csv")))
-        let arguments = ["evaluate", "--model", folder("model"), "--ratings", folder("test.csv"), "--metrics", "mrr@10"]
+        let arguments = [
+            "evaluate", "--model", folder("model"), "--ratings", folder("test.csv"), "--metrics", "mrr@10",
+        ]
         let bare = try await Program.mf.run(arguments)
         #expect(bare.standardOutput.contains("seen ones too") && bare.standardOutput.contains("mrr@10  0.333333"))
         #expect(bare.standardOutput.contains("left out 1 user unknown to the model"))
@@ -263,9 +296,14 @@ import Training
         let folder = try TemporaryFolder()
         try SyntheticRatings.writeStore(to: folder("store"), users: 300, items: 200, ratings: 9000, seed: 8)
         let trained = try await Program.mf.run(
-            ["train", "--ratings", folder("store"), "--model", folder("model"), "--rank", "4", "--sweeps", "3", "--json"])
+            [
+                "train", "--ratings", folder("store"), "--model", folder("model"), "--rank", "4", "--sweeps", "3",
+                "--json",
+            ])
         #expect(trained.status == 0, "\(trained.standardError)")
-        let evaluated = try await Program.mf.run(["evaluate", "--model", folder("model"), "--ratings", folder("store"), "--json"])
+        let evaluated = try await Program.mf.run([
+            "evaluate", "--model", folder("model"), "--ratings", folder("store"), "--json",
+        ])
         #expect(evaluated.status == 0, "\(evaluated.standardError)")
         let reported = try #require(try json(trained.standardOutput)["validation_rmse"] as? Double)
         let found = try #require(try json(evaluated.standardOutput)["rmse"] as? Double)
@@ -281,8 +319,10 @@ import Training
         let folder = try folderWithModel()
         let run = try await Program.mf.run(["inspect", folder("model")])
         #expect(run.status == 0, "\(run.standardError)")
-        for line in ["rank            1", "solver          auto",
-            "sweeps          1 of at most 3: all that were asked for", "checksums       valid"] {
+        for line in [
+            "rank            1", "solver          auto",
+            "sweeps          1 of at most 3: all that were asked for", "checksums       valid",
+        ] {
             #expect(run.standardOutput.contains(line + "\n"), "\(line) in \(run.standardOutput)")
         }
         #expect(run.standardOutput.contains("1234.5"))

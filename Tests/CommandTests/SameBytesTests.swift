@@ -51,7 +51,9 @@ import Testing
     @Test func aKilledWorkerCostsNothingButTime() async throws {
         let fixture = try await ClusterFixture.made
         // Long enough that it is in full swing when the worker dies.
-        let job = ["--rank", "64", "--solver", "exact", "--regularization", "0.05", "--sweeps", "20", "--tolerance", "0"]
+        let job = [
+            "--rank", "64", "--solver", "exact", "--regularization", "0.05", "--sweeps", "20", "--tolerance", "0",
+        ]
         let undisturbed = try await Program.mf.run(
             ["train", "--ratings", fixture.store, "--model", fixture.folder("undisturbed")] + job)
         #expect(undisturbed.status == 0, "\(undisturbed.standardError)")
@@ -77,7 +79,9 @@ import Testing
 
     @Test func ratingFilesTrainToTheSameBytesAsStores() async throws {
         let fixture = try await ClusterFixture.made
-        let lines = (0..<200).flatMap { user in (0..<10).map { "\(user)\t\((user * 7 + $0 * 13) % 50)\t\(1 + (user + $0) % 5)" } }
+        let lines = (0..<200).flatMap { user in
+            (0..<10).map { "\(user)\t\((user * 7 + $0 * 13) % 50)\t\(1 + (user + $0) % 5)" }
+        }
         let file = fixture.folder("ratings.tsv")
         try lines.joined(separator: "\n").write(toFile: file, atomically: true, encoding: .utf8)
         var models: [[Data]] = []

@@ -64,18 +64,21 @@ import Testing
         let store = try store(folder)
         let whole = try await tune(store, ["--results", folder("whole")])
         let search = try await Program.mf.start([
-            "tune", "--ratings", store, "--grid", Self.grid, "--folds", "3", "--sweeps", "4", "--results", folder("killed"),
+            "tune", "--ratings", store, "--grid", Self.grid, "--folds", "3", "--sweeps", "4", "--results",
+            folder("killed"),
         ])
         #expect(await search.says("candidate 3 of 6"))
         search.signal(SIGKILL)
         _ = try await search.ending
         // Without the word nothing is gone on with.
         let refused = try await Program.mf.run([
-            "tune", "--ratings", store, "--grid", Self.grid, "--folds", "3", "--sweeps", "4", "--results", folder("killed"),
+            "tune", "--ratings", store, "--grid", Self.grid, "--folds", "3", "--sweeps", "4", "--results",
+            folder("killed"),
         ])
         #expect(refused.status == 64 && refused.standardError.contains("--resume"))
         let other = try await Program.mf.run([
-            "tune", "--ratings", store, "--grid", "rank=2", "--folds", "3", "--sweeps", "4", "--results", folder("killed"),
+            "tune", "--ratings", store, "--grid", "rank=2", "--folds", "3", "--sweeps", "4", "--results",
+            folder("killed"),
             "--resume",
         ])
         #expect(other.status == 64 && other.standardError.contains("the candidates"))
@@ -109,7 +112,8 @@ import Testing
             ], environment: ["MF_FAILPOINTS": slow])
         let endpoint = try await ClusterFixture.endpoint(of: search)
         let first = try await ClusterFixture.startWorker(endpoint)
-        let second = try await ClusterFixture.startWorker(endpoint, mapsStore: false, failpoints: "worker.welcomed:3=kill")
+        let second = try await ClusterFixture.startWorker(
+            endpoint, mapsStore: false, failpoints: "worker.welcomed:3=kill")
         #expect(try await second.ending.status == 128 + SIGKILL)
         #expect(!first.standardError.contains("the job is over"))
         #expect(await search.says("fold 2 of 3"))
@@ -156,7 +160,8 @@ import Testing
     @Test func aSignalEndsTheSearchAndItsWorkers() async throws {
         let folder = try TemporaryFolder()
         let search = try await Program.mf.start([
-            "tune", "--ratings", try store(folder), "--grid", Self.grid, "--folds", "3", "--sweeps", "4000", "--tolerance",
+            "tune", "--ratings", try store(folder), "--grid", Self.grid, "--folds", "3", "--sweeps", "4000",
+            "--tolerance",
             "0", "--listen", "tcp://127.0.0.1:*",
         ])
         let worker = try await ClusterFixture.startWorker(try await ClusterFixture.endpoint(of: search))
@@ -172,7 +177,8 @@ import Testing
         try FileManager.default.createDirectory(atPath: folder("t"), withIntermediateDirectories: false)
         let search = try await Program.mf.start(
             [
-                "tune", "--ratings", try store(folder), "--grid", "rank=2", "--folds", "3", "--listen", "tcp://127.0.0.1:*",
+                "tune", "--ratings", try store(folder), "--grid", "rank=2", "--folds", "3", "--listen",
+                "tcp://127.0.0.1:*",
             ],
             environment: ["MF_FAILPOINTS": "tune.judge=hang", "TMPDIR": folder("t")])
         let worker = try await ClusterFixture.startWorker(try await ClusterFixture.endpoint(of: search))
@@ -218,8 +224,10 @@ import Testing
         ["--grid", "speed=1"], ["--grid", "rank=0"], ["--grid", "regularization=0.1:1:log"],
         ["--grid", "rank=4", "--metric", "x"], ["--grid", "rank=4", "--folds", "1"], ["--grid", "rank=4", "--resume"],
         ["--grid", "rank=4", "--loss", "implicit", "--metric", "rmse"], ["--grid", "rank=4", "--random", "0"],
-        ["--grid", "rank=4", "--min-workers", "2"], ["--grid", "rank=4", "--listen", "tcp://127.0.0.1:*", "--workers", "2"],
-        ["--grid", "rank=4", "--listen", "tcp://0.0.0.0:*"], ["--grid", "rank=4 solver=fast"], ["--grid", "rank=4", "--folds", "3", "--tried-folds", "4"],
+        ["--grid", "rank=4", "--min-workers", "2"],
+        ["--grid", "rank=4", "--listen", "tcp://127.0.0.1:*", "--workers", "2"],
+        ["--grid", "rank=4", "--listen", "tcp://0.0.0.0:*"], ["--grid", "rank=4 solver=fast"],
+        ["--grid", "rank=4", "--folds", "3", "--tried-folds", "4"],
     ])
     func mistakesAreToldOfBeforeTheFirstTrial(options: [String]) async throws {
         let folder = try TemporaryFolder()

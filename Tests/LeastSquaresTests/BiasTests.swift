@@ -24,7 +24,8 @@ import Testing
     static func objective(
         _ x: [Double], row: Int, _ ratings: CompressedRows, _ fixed: FactorMatrix, _ configuration: SolverConfiguration
     ) -> Double {
-        let (met, values) = Reference.meetings(ofRow: row, of: ratings, fixed: fixed, intercept: configuration.intercept)
+        let (met, values) = Reference.meetings(
+            ofRow: row, of: ratings, fixed: fixed, intercept: configuration.intercept)
         let error = zip(met, values).reduce(0.0) { total, rating in
             let left = rating.1 - zip(rating.0, x).reduce(0) { $0 + $1.0 * $1.1 }
             return total + left * left
@@ -88,12 +89,14 @@ import Testing
             let after = (0...rank).map { Double(solved[row * (rank + 1) + $0]) }
             let (was, now) = (
                 Self.objective(before, row: row, ratings, fixed, configuration),
-                Self.objective(after, row: row, ratings, fixed, configuration))
+                Self.objective(after, row: row, ratings, fixed, configuration)
+            )
             #expect(now <= was * (1 + 1e-5), "row \(row)")
         }
     }
 
-    @Test("a long row has the same bytes for any number of threads, and the right ones",
+    @Test(
+        "a long row has the same bytes for any number of threads, and the right ones",
         arguments: [SolverKind.exact, .cg, .auto], [16, 33])
     func longRows(solver: SolverKind, rank: Int) throws {
         var generator = SeededGenerator(seed: 5)

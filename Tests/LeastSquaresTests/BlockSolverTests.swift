@@ -8,9 +8,13 @@ import Testing
 
 @Suite struct BlockSolverTests {
     /// A block with rows from empty to heavy, the same for the same seed.
-    static func block(seed: UInt64, rank: Int) throws -> (ratings: CompressedRows, holdout: CompressedRows, fixed: FactorMatrix) {
+    static func block(seed: UInt64, rank: Int) throws -> (
+        ratings: CompressedRows, holdout: CompressedRows, fixed: FactorMatrix
+    ) {
         var generator = SeededGenerator(seed: seed)
-        let counts = (0..<150).map { $0 % 29 == 0 ? 0 : Int.random(in: 1...($0 % 10 == 0 ? 400 : 40), using: &generator) }
+        let counts = (0..<150).map {
+            $0 % 29 == 0 ? 0 : Int.random(in: 1...($0 % 10 == 0 ? 400 : 40), using: &generator)
+        }
         return (
             .random(counts: counts, columnCount: 500, using: &generator),
             .random(counts: counts.map { $0 / 10 }, columnCount: 500, using: &generator),
@@ -27,13 +31,15 @@ import Testing
         configuration.precision = precision
         let one = try solve(ratings, holdout: holdout, fixed: fixed, configuration: configuration)
         for threads in [2, 3, 7] {
-            let many = try solve(ratings, holdout: holdout, fixed: fixed, configuration: configuration, threads: threads)
+            let many = try solve(
+                ratings, holdout: holdout, fixed: fixed, configuration: configuration, threads: threads)
             #expect(many.factors.map(\.bitPattern) == one.factors.map(\.bitPattern), "\(threads) threads, seed 5")
             #expect(many.sums == one.sums, "\(threads) threads, seed 5")
         }
     }
 
-    @Test("a row so long that threads share it gives the same bytes for any number of them, and the right ones",
+    @Test(
+        "a row so long that threads share it gives the same bytes for any number of them, and the right ones",
         arguments: SolverKind.allCases, Precision.allCases)
     func longRows(solver: SolverKind, precision: Precision) throws {
         var generator = SeededGenerator(seed: 13)
@@ -52,8 +58,10 @@ import Testing
         }
         let met = try fixed.met(in: precision)
         for row in 0..<counts.count {
-            let exact = try #require(Reference.solution(ofRow: row, of: ratings, fixed: met, configuration: configuration))
-            let distance = ExactSolverTests.norm(zip(exact, one.factors[row * 18..<(row + 1) * 18]).map { $0 - Double($1) })
+            let exact = try #require(
+                Reference.solution(ofRow: row, of: ratings, fixed: met, configuration: configuration))
+            let distance = ExactSolverTests.norm(
+                zip(exact, one.factors[row * 18..<(row + 1) * 18]).map { $0 - Double($1) })
             #expect(distance <= 1e-4 * ExactSolverTests.norm(exact), "row \(row), seed 13")
         }
     }
@@ -70,9 +78,11 @@ import Testing
         var sums = BlockSums.zero
         for rows in [0..<1, 1..<70, 70..<150] {
             var output = [Float](repeating: .nan, count: rows.count * 20)
-            sums = sums + (try solver.solve(
-                ratings.slice(rows), holdout: holdout.slice(rows), rows: rows, side: .item, solved: present,
-                into: &output))
+            sums =
+                sums
+                + (try solver.solve(
+                    ratings.slice(rows), holdout: holdout.slice(rows), rows: rows, side: .item, solved: present,
+                    into: &output))
             factors += output
         }
         #expect(factors.map(\.bitPattern) == whole.factors.map(\.bitPattern), "seed 6")
@@ -122,7 +132,9 @@ import Testing
                 }
             }
         }
-        #expect(throws: Failure.self) { try solve(ratings, fixed: equal, configuration: .exact(rank: 2, regularization: 0)) }
+        #expect(throws: Failure.self) {
+            try solve(ratings, fixed: equal, configuration: .exact(rank: 2, regularization: 0))
+        }
     }
 
     @Test("the objective never rises from half-step to half-step")

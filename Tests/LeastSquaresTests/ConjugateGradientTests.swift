@@ -22,7 +22,8 @@ import Testing
     static func objective(
         _ x: [Double], row: Int, _ ratings: CompressedRows, _ fixed: FactorMatrix, _ configuration: SolverConfiguration
     ) -> Double {
-        let (met, values) = Reference.meetings(ofRow: row, of: ratings, fixed: fixed, intercept: configuration.intercept)
+        let (met, values) = Reference.meetings(
+            ofRow: row, of: ratings, fixed: fixed, intercept: configuration.intercept)
         let error = zip(met, values).reduce(0.0) { total, rating in
             let left = rating.1 - zip(rating.0, x).reduce(0) { $0 + $1.0 * $1.1 }
             return total + left * left
@@ -31,7 +32,8 @@ import Testing
         return error + ridge * x.reduce(0) { $0 + $1 * $1 }
     }
 
-    @Test("each step lowers every row's objective, and the errors reported are the true ones",
+    @Test(
+        "each step lowers every row's objective, and the errors reported are the true ones",
         arguments: KernelLevel.available, ranks)
     func descends(level: KernelLevel, rank: Int) throws {
         var generator = SeededGenerator(seed: UInt64(rank))
@@ -60,7 +62,8 @@ import Testing
                     previous[row] = objective
                 }
                 let error = Reference.squaredError(of: ratings, rows: solved, fixed: met, intercept: 0.25)
-                #expect(abs(sums.squaredError - error) <= 1e-4 * (error + 1), "step \(steps), \(precision), seed \(rank)")
+                #expect(
+                    abs(sums.squaredError - error) <= 1e-4 * (error + 1), "step \(steps), \(precision), seed \(rank)")
             }
         }
     }
@@ -68,7 +71,8 @@ import Testing
     /// The condition number here is at most (0.09 (sqrt(n) + sqrt(d))^2 + 0.1 n) / (0.1 n) < 300: the error falls by
     /// (sqrt(300) - 1) / (sqrt(300) + 1) a step at worst, and is below 1e-3 long before 60. A preconditioner changes
     /// the way there, not the end. Rows of 500 are long enough for it at ranks up to 100.
-    @Test("many steps reach the exact solution, with the preconditioner and without",
+    @Test(
+        "many steps reach the exact solution, with the preconditioner and without",
         arguments: KernelLevel.available, ranks)
     func converges(level: KernelLevel, rank: Int) throws {
         var generator = SeededGenerator(seed: UInt64(rank))
@@ -83,12 +87,15 @@ import Testing
                     Reference.solution(ofRow: row, of: ratings, fixed: met, configuration: configuration))
                 let distance = ExactSolverTests.norm(
                     zip(exact, factors[row * rank..<(row + 1) * rank]).map { $0 - Double($1) })
-                #expect(distance <= 1e-3 * ExactSolverTests.norm(exact), "row \(row), \(solver), \(precision), seed \(rank)")
+                #expect(
+                    distance <= 1e-3 * ExactSolverTests.norm(exact), "row \(row), \(solver), \(precision), seed \(rank)"
+                )
             }
         }
     }
 
-    @Test("the preconditioner brings a long row nearer in one step than three steps do without",
+    @Test(
+        "the preconditioner brings a long row nearer in one step than three steps do without",
         arguments: RegularizationScaling.samples)
     func preconditionerHelps(scaling: RegularizationScaling) throws {
         // Factors of very different sizes, as trained ones are: what plain steps are slow with.
@@ -103,8 +110,9 @@ import Testing
             return try (0..<2).reduce(0) { total, row in
                 let exact = try #require(
                     Reference.solution(ofRow: row, of: ratings, fixed: fixed, configuration: configuration))
-                return total + ExactSolverTests.norm(
-                    zip(exact, factors[row * rank..<(row + 1) * rank]).map { $0 - Double($1) })
+                return total
+                    + ExactSolverTests.norm(
+                        zip(exact, factors[row * rank..<(row + 1) * rank]).map { $0 - Double($1) })
             }
         }
         #expect(try distance(.auto) < distance(.cg), "seed 31")

@@ -34,7 +34,8 @@ import Testing
         let fixed = try fixed.met(in: configuration.precision)
         for row in 0..<ratings.rowCount {
             let x = factors[row * rank..<(row + 1) * rank].map(Double.init)
-            let (met, values) = Reference.meetings(ofRow: row, of: ratings, fixed: fixed, intercept: configuration.intercept)
+            let (met, values) = Reference.meetings(
+                ofRow: row, of: ratings, fixed: fixed, intercept: configuration.intercept)
             if values.isEmpty {
                 #expect(x.allSatisfy { $0 == 0 }, note)
                 continue
@@ -46,14 +47,18 @@ import Testing
                 (0..<rank).reduce(equations.right[i]) { $0 - equations.matrix[i * rank + $1] * x[$1] }
             }
             let size = met.joined().reduce(0) { $0 + $1 * $1 } + Double(rank) * ridge
-            var bound = Double(values.count + 4 * rank + 8) * 0x1p-24 * (size * norm(x) + size.squareRoot() * norm(values))
+            var bound =
+                Double(values.count + 4 * rank + 8) * 0x1p-24 * (size * norm(x) + size.squareRoot() * norm(values))
             if configuration.method(ratingCount: values.count) == .dual {
                 // a is e / lambda, e being the errors that x leaves.
-                let errors = zip(met, values).map { factors, value in value - zip(factors, x).reduce(0) { $0 + $1.0 * $1.1 } }
+                let errors = zip(met, values).map { factors, value in
+                    value - zip(factors, x).reduce(0) { $0 + $1.0 * $1.1 }
+                }
                 bound += Double(values.count + 4 * rank + 8) * 0x1p-24 * size * size.squareRoot() * norm(errors) / ridge
             }
             #expect(norm(residual) <= bound, "row \(row), \(values.count) ratings: residual; \(note)")
-            #expect(norm(zip(x, exact).map(-)) <= bound / ridge, "row \(row), \(values.count) ratings: distance; \(note)")
+            #expect(
+                norm(zip(x, exact).map(-)) <= bound / ridge, "row \(row), \(values.count) ratings: distance; \(note)")
         }
     }
 
@@ -91,7 +96,8 @@ import Testing
         }
         let ratings = CompressedRows.random(counts: [1, 5, 64, 65, 300], columnCount: 300, using: &generator)
         for (regularization, precision) in product([1e-1, 1e-3, 1e-6], Precision.allCases) {
-            let configuration = SolverConfiguration.exact(rank: rank, regularization: regularization, precision: precision)
+            let configuration = SolverConfiguration.exact(
+                rank: rank, regularization: regularization, precision: precision)
             let (factors, _) = try solve(ratings, fixed: fixed, configuration: configuration, level: level)
             try Self.expectSolves(factors, ratings, fixed, configuration, "lambda \(regularization), \(precision)")
         }
@@ -113,7 +119,9 @@ import Testing
         }
     }
 
-    @Test("rounds to bfloat16 by the definition, at every level and for every last group", arguments: KernelLevel.available)
+    @Test(
+        "rounds to bfloat16 by the definition, at every level and for every last group",
+        arguments: KernelLevel.available)
     func rounding(level: KernelLevel) throws {
         // One rating of 1 and nothing to regularize but a little: x is f / (f.f + lambda), and its direction is f's.
         for rank in [1, 16, 17, 32, 40, 64, 100] {
@@ -131,7 +139,9 @@ import Testing
                 for index in 0..<rank {
                     let wanted = Double(met.row(row)[index]) / square
                     // A number that is rounded otherwise differs by 2^-8 of itself.
-                    #expect(abs(Double(factors[row * rank + index]) - wanted) <= 1e-4 * abs(wanted), "rank \(rank), row \(row)")
+                    #expect(
+                        abs(Double(factors[row * rank + index]) - wanted) <= 1e-4 * abs(wanted),
+                        "rank \(rank), row \(row)")
                 }
             }
         }

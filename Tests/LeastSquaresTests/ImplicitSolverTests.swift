@@ -99,7 +99,8 @@ import Testing
     }
 
     /// Those that are cut into parts, of a fixed side that is in segments.
-    @Test("long rows and large fixed sides agree with the reference, with any number of threads",
+    @Test(
+        "long rows and large fixed sides agree with the reference, with any number of threads",
         arguments: SolverKind.allCases, Precision.allCases)
     func longRows(solver: SolverKind, precision: Precision) throws {
         var generator = SeededGenerator(seed: 51)
@@ -121,7 +122,8 @@ import Testing
         }
     }
 
-    @Test("each step lowers every row's objective, and the loss reported is the true one",
+    @Test(
+        "each step lowers every row's objective, and the loss reported is the true one",
         arguments: KernelLevel.available, ranks)
     func descends(level: KernelLevel, rank: Int) throws {
         var generator = SeededGenerator(seed: UInt64(rank))
@@ -149,7 +151,8 @@ import Testing
         }
     }
 
-    @Test("many steps reach the exact solution, with the preconditioner and without",
+    @Test(
+        "many steps reach the exact solution, with the preconditioner and without",
         arguments: KernelLevel.available, ranks)
     func converges(level: KernelLevel, rank: Int) throws {
         var generator = SeededGenerator(seed: UInt64(rank))

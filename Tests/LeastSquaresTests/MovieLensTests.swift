@@ -10,7 +10,8 @@ import Testing
     /// The folder of data sets; without it the tests below are skipped, and say so.
     static let data = ProcessInfo.processInfo.environment["MF_DATA"]
 
-    @Test("every solver reaches the exact solver's held-out RMSE to 0.001",
+    @Test(
+        "every solver reaches the exact solver's held-out RMSE to 0.001",
         .enabled(if: data != nil, "MF_DATA names no folder of data sets"),
         arguments: ["ml-100k/u.data", "ml-1m/ratings.dat"])
     func sameQuality(file: String) throws {
@@ -37,7 +38,9 @@ private struct RealRatings {
     init(path: String) throws {
         typealias Row = [(column: Int, value: Float)]
         var parts: [(users: [Row], items: [Row])] = [([], []), ([], [])]
-        for (number, line) in try Data(contentsOf: URL(fileURLWithPath: path)).split(separator: UInt8(ascii: "\n")).enumerated() {
+        for (number, line) in try Data(contentsOf: URL(fileURLWithPath: path)).split(separator: UInt8(ascii: "\n"))
+            .enumerated()
+        {
             let fields = line.split { $0 < UInt8(ascii: "0") || $0 > UInt8(ascii: "9") }.prefix(3).map { field in
                 field.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) }
             }
@@ -67,7 +70,8 @@ private struct RealRatings {
         var sums = BlockSums.zero
         for _ in 0..<sweeps {
             let userFactors = try solve(
-                training.byUser, fixed: items, configuration: configuration, threads: 2, warm: users).factors
+                training.byUser, fixed: items, configuration: configuration, threads: 2, warm: users
+            ).factors
             users.setRows(0..<users.rowCount, from: userFactors)
             let solved = try solve(
                 training.byItem, holdout: holdout, fixed: users, configuration: configuration, threads: 2, warm: items)

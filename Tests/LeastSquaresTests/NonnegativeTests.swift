@@ -1,5 +1,6 @@
 // Why: of all rows without negative factors the solution is the one that satisfies the optimality conditions: where a
-// factor is above 0 the gradient is 0, and where it is 0 the gradient is not below. They are checked in double precision.
+// factor is above 0 the gradient is 0, and where it is 0 the gradient is not below. They are checked in double
+// precision.
 
 import LeastSquares
 import Ratings
@@ -27,7 +28,8 @@ import Testing
         let equations = Reference.equations(ofRow: row, of: ratings, fixed: fixed, configuration: configuration)
         let count = x.count
         let diagonal = (0..<count).reduce(0) { $0 + equations.matrix[$1 * count + $1] }
-        let size = diagonal * (x.reduce(0) { $0 + $1 * $1 }).squareRoot()
+        let size =
+            diagonal * (x.reduce(0) { $0 + $1 * $1 }).squareRoot()
             + equations.right.reduce(0) { $0 + abs($1) } + 1e-9
         // As in ExactSolverTests, but relative to the trace: the sums are of n products, the solves of d.
         let bound = Double(ratings.range(of: row).count + 4 * count + 64) * 0x1p-24 * size

@@ -90,7 +90,8 @@ import Testing
         fixture.itemFactors = [0.5, -1]
         // Predictions 4 and 1; ratings 5 and 2.5; errors 1 and 1.5.
         let ratings = CompressedRows(
-            offsets: ArrayView([0, 2]), columns: ArrayView([0, 1]), values: .float32(ArrayView([5, 2.5])), columnCount: 2)
+            offsets: ArrayView([0, 2]), columns: ArrayView([0, 1]), values: .float32(ArrayView([5, 2.5])),
+            columnCount: 2)
         try fixture.withModel { model in
             let errors = try PredictionErrors(of: model, on: ratings, mapping: .identity)
             #expect(errors.mae == 1.25)
@@ -121,7 +122,8 @@ import Testing
     @Test func ratingsOfTheModelsOwnStoreNeedNoIds() throws {
         var fixture = ModelFixture(users: 2, items: 2, rank: 2, seed: 10)
         let store = try RatingStore.inMemory([
-            Rating(user: "5", item: "a", value: 1), Rating(user: "5", item: "b", value: 2), Rating(user: "7", item: "b", value: 4),
+            Rating(user: "5", item: "a", value: 1), Rating(user: "5", item: "b", value: 2),
+            Rating(user: "7", item: "b", value: 4),
         ])
         (fixture.userIDs, fixture.itemIDs) = (store.userIDs, store.itemIDs)
         func errors(fingerprint: String) throws -> PredictionErrors {
@@ -135,7 +137,9 @@ import Testing
         let none = CompressedRows(
             offsets: ArrayView([0, 0]), columns: ArrayView([]), values: .float32(ArrayView([])), columnCount: 1)
         try ModelFixture(users: 1, items: 1, rank: 1, seed: 0).withModel { model in
-            let failure = #expect(throws: Failure.self) { try PredictionErrors(of: model, on: none, mapping: .identity) }
+            let failure = #expect(throws: Failure.self) {
+                try PredictionErrors(of: model, on: none, mapping: .identity)
+            }
             #expect(failure?.kind == .badData)
         }
     }
@@ -145,7 +149,10 @@ import Testing
     @Test func readsLists() throws {
         #expect(try Metric.list("rmse,mae") == [.rmse, .mae])
         #expect(try Metric.list("MAE, rmse ,mae") == [.mae, .rmse])
-        #expect(try Metric.list("NDCG@10,auc,recall@20,recall@5").map(\.name) == ["ndcg@10", "auc", "recall@20", "recall@5"])
+        #expect(
+            try Metric.list("NDCG@10,auc,recall@20,recall@5").map(\.name) == [
+                "ndcg@10", "auc", "recall@20", "recall@5",
+            ])
     }
 
     @Test(arguments: ["", "rmse,", "hits@10", "rmse,f1", "ndcg@10@20", "@5"])

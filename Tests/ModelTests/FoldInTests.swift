@@ -99,9 +99,12 @@ import Training
     }
 
     private func pairs(_ rows: CompressedRows, _ store: RatingStore) -> Set<String> {
-        Set((0..<rows.rowCount).flatMap { row in
-            rows.range(of: row).map { "\(store.userIDs.id(of: row)) \(store.itemIDs.id(of: Int(rows.columns[$0])))" }
-        })
+        Set(
+            (0..<rows.rowCount).flatMap { row in
+                rows.range(of: row).map {
+                    "\(store.userIDs.id(of: row)) \(store.itemIDs.id(of: Int(rows.columns[$0])))"
+                }
+            })
     }
 
     @Test func splitsEachUsersRatings() throws {
@@ -123,9 +126,12 @@ import Training
         let store = try RatingStore.inMemory(ratings())
         // More users of some items, so that the items' rows are others.
         let other = try RatingStore.inMemory(
-            ratings() + (0..<9).flatMap { user in [8, 9, 10].map { Rating(user: "v\(user)", item: "i\($0)", value: 1) } })
+            ratings()
+                + (0..<9).flatMap { user in [8, 9, 10].map { Rating(user: "v\(user)", item: "i\($0)", value: 1) } })
         #expect(store.itemIDs.id(of: 0) != other.itemIDs.id(of: 0))
-        let (one, two) = (try HistorySplit(store, fraction: 0.5, seed: 3), try HistorySplit(other, fraction: 0.5, seed: 3))
+        let (one, two) = (
+            try HistorySplit(store, fraction: 0.5, seed: 3), try HistorySplit(other, fraction: 0.5, seed: 3)
+        )
         #expect(pairs(one.history, store) == pairs(two.history, other).filter { $0.hasPrefix("u") })
     }
 

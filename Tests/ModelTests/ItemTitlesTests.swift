@@ -47,7 +47,8 @@ import Testing
     }
 
     @Test func readsRecBole() throws {
-        let text = "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq\n1\tToy Story\t1995\tX\n3\tNo Year\t\tX\n"
+        let text =
+            "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq\n1\tToy Story\t1995\tX\n3\tNo Year\t\tX\n"
         #expect(try titles(text) == ["Toy Story (1995)", nil, "No Year"])
     }
 

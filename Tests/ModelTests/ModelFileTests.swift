@@ -64,7 +64,8 @@ import Training
             #expect(Set(checksums.keys) == ["user_factors.npy", "item_factors.npy", "user_ids.npy", "item_ids.txt"])
 
             let history = try #require(
-                try JSONSerialization.jsonObject(with: Data(bytes(of: folder + "/model/training.json"))) as? [String: Any])
+                try JSONSerialization.jsonObject(with: Data(bytes(of: folder + "/model/training.json")))
+                    as? [String: Any])
             let sweeps = try #require(history["sweeps"] as? [[String: Any]])
             #expect(sweeps.count == 2)
             #expect(sweeps[0]["validation_rmse"] as? Double == 0.95)
@@ -86,7 +87,8 @@ import Training
             let files = try files(in: folder + "/a")
             #expect(
                 files == [
-                    "item_factors.npy", "item_ids.txt", "model.json", "training.json", "user_factors.npy", "user_ids.npy",
+                    "item_factors.npy", "item_ids.txt", "model.json", "training.json", "user_factors.npy",
+                    "user_ids.npy",
                 ])
             for file in files where file != "training.json" {
                 #expect(try bytes(of: folder + "/a/" + file) == bytes(of: folder + "/b/" + file), "\(file)")

@@ -54,14 +54,16 @@ struct ModelFixture {
             try withRuns(of: itemFactors, itemBiases, rowsPerRun) { items in
                 try FactorModel.write(
                     to: path, configuration: configuration, intercept: intercept, kernelLevel: "portable",
-                    storeFingerprint: storeFingerprint, converged: true, userIDs: userIDs, itemIDs: itemIDs, sweeps: sweeps,
+                    storeFingerprint: storeFingerprint, converged: true, userIDs: userIDs, itemIDs: itemIDs,
+                    sweeps: sweeps,
                     workers: workers, userRows: users, itemRows: items)
             }
         }
     }
 
     private func withRuns(
-        of factors: [Float], _ biases: [Float]?, _ rowsPerRun: Int, _ body: ([UnsafeBufferPointer<Float>]) throws -> Void
+        of factors: [Float], _ biases: [Float]?, _ rowsPerRun: Int,
+        _ body: ([UnsafeBufferPointer<Float>]) throws -> Void
     ) throws {
         let rank = configuration.rank
         let rows = (0..<factors.count / rank).flatMap { row in

@@ -35,7 +35,9 @@ import Testing
             let items = Int.random(in: 1...60, using: &generator)
             var fixture = ModelFixture(users: 3, items: items, rank: 2, seed: seed)
             // Few distinct factors, so that many scores are equal.
-            for index in fixture.itemFactors.indices { fixture.itemFactors[index] = (fixture.itemFactors[index] * 2).rounded() }
+            for index in fixture.itemFactors.indices {
+                fixture.itemFactors[index] = (fixture.itemFactors[index] * 2).rounded()
+            }
             try fixture.withModel { model in
                 for count in [0, 1, 2, 5, items, items + 10, Int.max] {
                     let excluded = Set((0..<items).filter { _ in Bool.random(using: &generator) })

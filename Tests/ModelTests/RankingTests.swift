@@ -38,12 +38,15 @@ import Testing
             fixture.itemBiases = fixture.itemBiases?.map { ($0 * 9).rounded() / 4 }
             (seen, heldOut) = ([], [])
             for _ in 0..<users {
-                let (oneIn, heldOneIn) = (Int.random(in: 2...6, using: &generator), Int.random(in: 1...9, using: &generator))
+                let (oneIn, heldOneIn) = (
+                    Int.random(in: 2...6, using: &generator), Int.random(in: 1...9, using: &generator)
+                )
                 seen.append(Set((0..<items).filter { _ in Int.random(in: 0..<oneIn, using: &generator) == 0 }))
                 // Some held-out items are seen too, and some users have none.
                 let held = (0..<items).filter { _ in Int.random(in: 0..<heldOneIn * 2, using: &generator) == 0 }
                 heldOut.append(
-                    Dictionary(uniqueKeysWithValues: held.map { ($0, Float(Int.random(in: 1...5, using: &generator))) }))
+                    Dictionary(uniqueKeysWithValues: held.map { ($0, Float(Int.random(in: 1...5, using: &generator))) })
+                )
             }
         }
 
@@ -70,7 +73,9 @@ import Testing
                     if others.isEmpty { continue }
                     var right = 0.0
                     for one in relevant {
-                        for other in others { right += score[one] > score[other] ? 1 : score[one] == score[other] ? 0.5 : 0 }
+                        for other in others {
+                            right += score[one] > score[other] ? 1 : score[one] == score[other] ? 0.5 : 0
+                        }
                     }
                     values.append(right / Double(relevant.count * others.count))
                     continue
@@ -105,7 +110,8 @@ import Testing
                 let seen = SeenItems(example.matrix(ones), mapping: .identity)
                 func ranking(_ kernels: Kernels, threads: Int) throws -> RankingEvaluation {
                     try RankingEvaluation(
-                        of: model, on: example.matrix(example.heldOut), mapping: .identity, seen: seen, metrics: Self.metrics,
+                        of: model, on: example.matrix(example.heldOut), mapping: .identity, seen: seen,
+                        metrics: Self.metrics,
                         relevantFrom: relevantFrom, kernels: kernels, threads: threads)
                 }
                 guard example.expected(Metric(.recall, at: 1), relevantFrom: relevantFrom) != nil else {
@@ -132,12 +138,15 @@ import Testing
 
     @Test func doesNotDependOnThreads() throws {
         var fixture = ModelFixture(users: 700, items: 90, rank: 6, seed: 3)
-        for index in fixture.itemFactors.indices { fixture.itemFactors[index] = (fixture.itemFactors[index] * 3).rounded() }
+        for index in fixture.itemFactors.indices {
+            fixture.itemFactors[index] = (fixture.itemFactors[index] * 3).rounded()
+        }
         let (training, holdout) = SyntheticRatings.planted(users: 700, items: 90, ratings: 9000, seed: 5)
         try fixture.withModel { model in
             func ranking(_ threads: Int) throws -> RankingEvaluation {
                 try RankingEvaluation(
-                    of: model, on: holdout.byUser, mapping: .identity, seen: SeenItems(training.byUser, mapping: .identity),
+                    of: model, on: holdout.byUser, mapping: .identity,
+                    seen: SeenItems(training.byUser, mapping: .identity),
                     metrics: Self.metrics, threads: threads)
             }
             let one = try ranking(1)

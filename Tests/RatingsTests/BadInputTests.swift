@@ -154,7 +154,8 @@ import Testing
         Sample(
             "a row beyond the size", matrix("2 3 2", "1 1 5", "3 1 4"), line: 4, "the row \"3\" is not one of 1 to 2"),
         Sample("column 0", matrix("2 3 2", "1 1 5", "1 0 4"), line: 4, "the column \"0\" is not one of 1 to 3"),
-        Sample("a comment among entries", matrix("2 3 1", "% x", "1 1 4"), line: 3, "the row \"%\" is not one of 1 to 2"),
+        Sample(
+            "a comment among entries", matrix("2 3 1", "% x", "1 1 4"), line: 3, "the row \"%\" is not one of 1 to 2"),
         Sample("an entry without a value", matrix("2 3 2", "1 1 5", "2 2"), line: 4, "2 fields in place of 3 fields"),
         Sample("an entry with too much", matrix("2 3 2", "1 1 5 6"), line: 3, "4 fields in place of 3 fields"),
         Sample("an entry that is no number", matrix("2 3 1", "1 1 x"), line: 3, "the rating \"x\" is not a number"),

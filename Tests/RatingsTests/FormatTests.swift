@@ -85,7 +85,8 @@ import Testing
             "%%MatrixMarket matrix coordinate real general\n% made by hand\n%\n30 20 4\n1 10 5.0\n1 20 3.5\n\n 2  10 4e0 \n30\t20 1\n",
             "matrix-market (user item rating)"),
         Sample(
-            "Matrix Market with CR LF", "%%MatrixMarket MATRIX Coordinate Real general\r\n30 20 4\r\n1 10 5\r\n1 20 3.5\r\n2 10 4\r\n30 20 1",
+            "Matrix Market with CR LF",
+            "%%MatrixMarket MATRIX Coordinate Real general\r\n30 20 4\r\n1 10 5\r\n1 20 3.5\r\n2 10 4\r\n30 20 1",
             "matrix-market (user item rating)", format: .matrixMarket),
         Sample("no final line feed", "1,10,5\n1,20,3.5\n2,10,4\n30,20,1", "csv (user,item,rating)"),
         Sample("CR LF without a final LF", "1,10,5\r\n1,20,3.5\r\n2,10,4\r\n30,20,1\r", "csv (user,item,rating)"),
@@ -145,13 +146,16 @@ import Testing
 
     /// Users with items, each rated 1.
     private static let pairs = [
-        Rating(user: "0", item: "3", value: 1), Rating(user: "0", item: "10", value: 1), Rating(user: "0", item: "2", value: 1),
-        Rating(user: "0", item: "7", value: 1), Rating(user: "2", item: "3", value: 1), Rating(user: "5", item: "3", value: 1),
+        Rating(user: "0", item: "3", value: 1), Rating(user: "0", item: "10", value: 1),
+        Rating(user: "0", item: "2", value: 1),
+        Rating(user: "0", item: "7", value: 1), Rating(user: "2", item: "3", value: 1),
+        Rating(user: "5", item: "3", value: 1),
         Rating(user: "5", item: "9", value: 1),
     ]
 
     @Test(arguments: [
-        "0 3 10 2 7\n2 3\n5 3 9\n", "\u{FEFF} 0  3 10\t2 7 \r\n\r\n2 3\r\n5 3 9", "5 9\n5 3\n2 3\n1\n4 \n0 7 2\n0 10 3\n",
+        "0 3 10 2 7\n2 3\n5 3 9\n", "\u{FEFF} 0  3 10\t2 7 \r\n\r\n2 3\r\n5 3 9",
+        "5 9\n5 3\n2 3\n1\n4 \n0 7 2\n0 10 3\n",
     ])
     func linesOfItemsAreRatingsOfOne(_ text: String) throws {
         let expected = try RatingStore.inMemory(Self.pairs)

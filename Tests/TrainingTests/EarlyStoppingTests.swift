@@ -1,7 +1,6 @@
 // Why: early stopping must keep the best sweep and not the last, and must not give up too soon.
 
 import Testing
-
 import Training
 
 @Suite("Early stopping")

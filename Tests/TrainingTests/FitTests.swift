@@ -37,12 +37,14 @@ import Training
     func denseMatricesAreFitAsWellAsTheirSingularValuesAllow(rank: Int) throws {
         let (users, items) = (18, 12)
         var generator = SeededGenerator(seed: 21)
-        let dense = (0..<users).map { _ in (0..<items).map { _ in Double(Float.random(in: -2...2, using: &generator)) } }
+        let dense = (0..<users).map { _ in (0..<items).map { _ in Double(Float.random(in: -2...2, using: &generator)) }
+        }
         let triples = (0..<users).flatMap { user in (0..<items).map { (user, $0, Float(dense[user][$0])) } }
         let (u, v, _, _) = try fit(
             SyntheticRatings.matrix(triples, users: users, items: items),
             JobConfiguration(
-                rank: rank, regularization: 1e-6, regularizationScaling: .none, precision: .fp32, center: false, sweeps: 2000, tolerance: 0))
+                rank: rank, regularization: 1e-6, regularizationScaling: .none, precision: .fp32, center: false,
+                sweeps: 2000, tolerance: 0))
         var error = 0.0
         for user in 0..<users {
             for item in 0..<items {
@@ -60,7 +62,9 @@ import Training
         let known: [[Float?]] = [
             [1, nil, nil, 2, nil, 1], [nil, 2, 3, nil, 2, 1], [1, 5, 5, nil, nil, 5], [nil, nil, 2, nil, nil, 3],
         ]
-        let triples = (0..<4).flatMap { user in (0..<6).compactMap { item in known[user][item].map { (user, item, $0) } } }
+        let triples = (0..<4).flatMap { user in
+            (0..<6).compactMap { item in known[user][item].map { (user, item, $0) } }
+        }
         for scaling in RegularizationScaling.samples {
             let (u, v, _, mean) = try fit(
                 SyntheticRatings.matrix(triples, users: 4, items: 6),
@@ -77,11 +81,14 @@ import Training
     /// The objective that the cluster reports is that of the factors it ends with.
     @Test(arguments: RegularizationScaling.samples, Precision.allCases)
     func theReportedObjectiveIsThatOfTheFactors(scaling: RegularizationScaling, precision: Precision) throws {
-        for (biasRegularization, isNonnegative) in [(nil, false), (0.07, false), (0.02, false), (nil, true), (0.3, true)] {
+        for (biasRegularization, isNonnegative) in [
+            (nil, false), (0.07, false), (0.02, false), (nil, true), (0.3, true),
+        ] {
             try expectReportedObjective(
                 JobConfiguration(
                     rank: 9, regularization: 0.07, regularizationScaling: scaling, precision: precision,
-                    center: !isNonnegative, biasRegularization: biasRegularization, isNonnegative: isNonnegative, sweeps: 4))
+                    center: !isNonnegative, biasRegularization: biasRegularization, isNonnegative: isNonnegative,
+                    sweeps: 4))
         }
     }
 
@@ -100,7 +107,8 @@ import Training
         matrix.byUser.values.decode(0..<matrix.count, minus: 0, to: &values)
         for user in 0..<matrix.userCount {
             let range = matrix.byUser.range(of: user)
-            penalty += solver.regularization(ofRowWith: range.count, others: matrix.itemCount)
+            penalty +=
+                solver.regularization(ofRowWith: range.count, others: matrix.itemCount)
                 * (dot(u[user], u[user]) + biasShare * bias(users[user]) * bias(users[user]))
             for index in range {
                 let item = Int(matrix.byUser.columns[index])
@@ -111,7 +119,8 @@ import Training
         }
         for item in 0..<matrix.itemCount {
             let count = matrix.byItem.range(of: item).count
-            penalty += solver.regularization(ofRowWith: count, others: matrix.userCount)
+            penalty +=
+                solver.regularization(ofRowWith: count, others: matrix.userCount)
                 * (dot(v[item], v[item]) + biasShare * bias(items[item]) * bias(items[item]))
         }
         let reported = try #require(objectives.last)

@@ -132,7 +132,8 @@ import Training
     @Test func theSampleIsAHashOfTheSeedAndOfThoseWithSomethingToFindOnly() throws {
         // Everybody has rated item 0; the even users have it held out too, every third user another one.
         let training = SyntheticRatings.matrix((0..<9000).map { ($0, 0, 1) }, users: 9000, items: 3)
-        let held = (0..<9000).filter { $0 % 2 == 0 }.map { ($0, 0, Float(1)) }
+        let held =
+            (0..<9000).filter { $0 % 2 == 0 }.map { ($0, 0, Float(1)) }
             + (0..<9000).filter { $0 % 3 == 0 }.map { ($0, 2, Float(1)) }
         let holdout = SyntheticRatings.matrix(held, users: 9000, items: 3)
         let samples = (1...3 as ClosedRange<UInt64>).map { seed in

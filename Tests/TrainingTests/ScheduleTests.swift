@@ -47,14 +47,18 @@ import Training
     @Test func aSweepThatGainsTooLittleEndsTraining() throws {
         var schedule = schedule(sweeps: 100, tolerance: 0.01)
         var step = try opened(&schedule)
-        for objective in [200.0, 100, 99, 98, 97.8] { step = try halfStep(schedule.next(after: step, objective: objective)) }
+        for objective in [200.0, 100, 99, 98, 97.8] {
+            step = try halfStep(schedule.next(after: step, objective: objective))
+        }
         #expect(schedule.next(after: step, objective: 97.5) == .end(converged: true))
     }
 
     @Test func aRisingObjectiveIsNoConvergence() throws {
         var schedule = schedule(sweeps: 3, tolerance: 0.01)
         var step = try opened(&schedule)
-        for objective in [200.0, 100, 110, 120, 130] { step = try halfStep(schedule.next(after: step, objective: objective)) }
+        for objective in [200.0, 100, 110, 120, 130] {
+            step = try halfStep(schedule.next(after: step, objective: objective))
+        }
         #expect(schedule.next(after: step, objective: 140) == .end(converged: false))
     }
 

@@ -19,11 +19,12 @@ import Tuning
         guard let rows = matrix?.byUser else { return [] }
         var values = [Float](repeating: 0, count: rows.count)
         values.withUnsafeMutableBufferPointer { rows.values.decode(0..<rows.count, minus: 0, to: $0.baseAddress!) }
-        return Set((0..<rows.rowCount).flatMap { row in
-            rows.range(of: row).map {
-                "\(store.userIDs.id(of: row)) \(store.itemIDs.id(of: Int(rows.columns[$0]))) \(values[$0])"
-            }
-        })
+        return Set(
+            (0..<rows.rowCount).flatMap { row in
+                rows.range(of: row).map {
+                    "\(store.userIDs.id(of: row)) \(store.itemIDs.id(of: Int(rows.columns[$0]))) \(values[$0])"
+                }
+            })
     }
 
     @Test(arguments: [2, 3, 5]) func theFoldsArePartsOfTheWhole(count: Int) throws {
@@ -54,7 +55,9 @@ import Tuning
     }
 
     @Test func anEmptyFoldIsAnError() throws {
-        let store = try RatingStore.inMemory([Rating(user: "a", item: "b", value: 1), Rating(user: "a", item: "c", value: 1)])
+        let store = try RatingStore.inMemory([
+            Rating(user: "a", item: "b", value: 1), Rating(user: "a", item: "c", value: 1),
+        ])
         let failures = (0..<50).filter { (try? store.split(fold: $0, of: 50, seed: 1, threads: 1)) == nil }
         #expect(failures.count >= 48)
     }

@@ -87,7 +87,8 @@ import Tuning
         ["biases": "no", "solver": "exact", "regularization-scaling": "power:0.5", "tolerance": "0.0"],
         ["loss": "implicit", "alpha": "40", "unseen-confidence": "0.5", "cg-steps": "5", "extrapolate": "yes"],
         ["loss": "implicit", "confidence": "log:2:0.5", "precision": "fp32"],
-        ["nonnegative": "yes", "center": "yes", "biases": "yes"], ["nonnegative": "yes"], ["center": "no", "patience": "3"],
+        ["nonnegative": "yes", "center": "yes", "biases": "yes"], ["nonnegative": "yes"],
+        ["center": "no", "patience": "3"],
     ])
     func argumentsGiveTheConfiguration(candidate: Candidate) throws {
         let configuration = try JobOptions.parse([]).setting(candidate).configuration()

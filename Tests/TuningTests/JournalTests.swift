@@ -17,7 +17,8 @@ import Tuning
     @Test func keepsTrials() throws {
         try withTemporaryFolder { folder in
             let path = folder + "/search"
-            let trial = Trial(candidate: 0, fold: 2, value: 0.9, sweeps: 5, keptSweep: 3, kernels: "avx2", seconds: 0.25)
+            let trial = Trial(
+                candidate: 0, fold: 2, value: 0.9, sweeps: 5, keptSweep: 3, kernels: "avx2", seconds: 0.25)
             let failed = Trial(candidate: 0, fold: 1, failure: "singular", seconds: 0.5)
             do {
                 let journal = try Journal(path: path, of: search(), resumes: false)
@@ -63,7 +64,9 @@ import Tuning
             #expect(seed?.what.contains("--tuning-seed") == true)
             try FileManager.default.createDirectory(atPath: folder + "/other", withIntermediateDirectories: false)
             try Data([1]).write(to: URL(fileURLWithPath: folder + "/other/mine"))
-            let foreign = #expect(throws: Failure.self) { try Journal(path: folder + "/other", of: search(), resumes: true) }
+            let foreign = #expect(throws: Failure.self) {
+                try Journal(path: folder + "/other", of: search(), resumes: true)
+            }
             #expect(foreign?.kind == .cannotCreate)
         }
     }

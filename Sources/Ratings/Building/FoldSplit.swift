@@ -1,6 +1,6 @@
-// Why: cross-validation judges a choice of options by ratings that the training has not seen, all of them in turn. Which
-// fold a rating is in must not depend on order, threads or rows, so it comes from a hash of the seed and its two ids, as
-// for a holdout:
+// Why: cross-validation judges a choice of options by ratings that the training has not seen, all of them in turn.
+// Which fold a rating is in must not depend on order, threads or rows, so it comes from a hash of the seed and its two
+// ids, as for a holdout:
 //
 //     fold = mix(mix(mix(seed) ^ XXH64(user id)) ^ XXH64(item id)) mod folds
 
@@ -19,13 +19,13 @@ private struct FoldPairs: PairPredicate {
 }
 
 extension RatingStore {
-    /// A store in memory whose held-out ratings are those training ratings of this one that are in fold `fold`, and whose
-    /// training ratings are the others. Ratings that this store holds out are in neither.
+    /// A store in memory whose held-out ratings are those training ratings of this one that are in fold `fold`, and
+    /// whose training ratings are the others. Ratings that this store holds out are in neither.
     /// - Parameters:
     ///   - fold: 0 to `count` - 1.
     ///   - count: folds, 2 or more.
-    /// - Throws: a ``Failure`` of kind `badData` when nothing is in the fold, or everything; of kind `system` when there
-    ///   is not enough memory.
+    /// - Throws: a ``Failure`` of kind `badData` when nothing is in the fold, or everything; of kind `system` when
+    ///   there is not enough memory.
     public func split(fold: Int, of count: Int, seed: UInt64, threads: Int) throws(Failure) -> RatingStore {
         precondition(count >= 2 && (0..<count).contains(fold))
         let rows = ratings.byUser

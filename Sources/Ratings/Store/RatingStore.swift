@@ -56,8 +56,8 @@ extension RatingStore {
     ///
     /// Every array is read once, to compare its checksum with `store.json` and to make sure that offsets and
     /// columns are in range, so that nothing later has to.
-    /// - Throws: a ``Failure``: `noInput` when nothing is at `path` or a file is missing, `badData` when it is no store,
-    ///   is of another version, or a file was cut off or changed.
+    /// - Throws: a ``Failure``: `noInput` when nothing is at `path` or a file is missing, `badData` when it is no
+    ///   store, is of another version, or a file was cut off or changed.
     public static func open(_ path: String) throws(Failure) -> RatingStore {
         try MarkedDirectory.require(path, markers: marker, kind: "a rating store")
         let description = try StoreDescription.read(path + "/" + marker)

@@ -65,7 +65,8 @@ struct RatingText {
     /// The line before the ratings; empty in formats that have none.
     static func header(_ format: RatingFormat) -> String {
         switch format {
-        case .csv, .tsv: ["user", "item", "rating", "timestamp"].joined(separator: separator(format).description) + "\n"
+        case .csv, .tsv:
+            ["user", "item", "rating", "timestamp"].joined(separator: separator(format).description) + "\n"
         case .movielens, .netflix, .matrixMarket, .adjacency: ""
         }
     }

@@ -1,6 +1,7 @@
-// Why: how the formats of LineParser+Pairs.swift are known. A Matrix Market file says what it is. Lines of a user and their
-// items look like a table of numbers whose lines have lost fields, so they are taken for what they are only when no
-// table looks like that: integers alone, in lines of at least three lengths, one of which is more than a rating needs.
+// Why: how the formats of LineParser+Pairs.swift are known. A Matrix Market file says what it is. Lines of a user and
+// their items look like a table of numbers whose lines have lost fields, so they are taken for what they are only when
+// no table looks like that: integers alone, in lines of at least three lengths, one of which is more than a rating
+// needs.
 
 import Failures
 
@@ -69,7 +70,8 @@ extension FormatDetector {
             ["real", "integer", "pattern"].contains(words[3]), words[4] == "general"
         else {
             throw Failure(
-                .badData, "is a kind of matrix that holds no ratings: \(words.dropFirst().joined(separator: " "))", at: at,
+                .badData, "is a kind of matrix that holds no ratings: \(words.dropFirst().joined(separator: " "))",
+                at: at,
                 remedy: "give `matrix coordinate` of `real`, `integer` or `pattern`, and `general`")
         }
         return words[3] != "pattern"
