@@ -23,7 +23,7 @@ extension Coordinator {
             return
         }
         if let limit = hello.memoryLimit, let defect = memoryNeed(hello).defect(ofLimit: limit, ratings: leastRatings) {
-            if settings.hasSuccessor { postpone(hello, id, defect) } else { refuse(hello, id, defect, now) }
+            if settings.hasSuccessor { postpone(hello, id, defect, now) } else { refuse(hello, id, defect, now) }
             return
         }
         workers[id] = WorkerLedger(id: id, hello: hello, now: now)
@@ -41,18 +41,26 @@ extension Coordinator {
     }
 
     /// Leaves a worker that this job does not fit to the next one, which may be smaller.
-    private mutating func postpone(_ hello: WorkerMessage.Hello, _ id: WorkerID, _ defect: String) {
-        unfitness = "\(hello.name): \(defect)"
+    private mutating func postpone(_ hello: WorkerMessage.Hello, _ id: WorkerID, _ defect: String, _ now: Duration) {
+        if unfit[hello.name] == nil, unfit.count < Limits.workerCount {
+            (unfit[hello.name], lastUnfit) = (defect, now)
+            refusals.note(hello.name, defect)
+        }
         actions.append(.postpone(Parcel(.hello(hello), payload: nil, envelope: .none), from: id))
     }
 
-    /// Gives up a job that fits none of those who have come, where the next may.
-    mutating func giveUpUnlessSomeoneFits(_ now: Duration) {
-        guard settings.hasSuccessor, solving == nil, workers.isEmpty, let unfitness, let deserted,
-            now - deserted >= Self.gatheringTime
+    /// Begins a job with those of the first workers that it fits, and gives up one that fits none, where the next may.
+    mutating func beginWithWhoFits(_ now: Duration) {
+        guard settings.hasSuccessor, solving == nil, let lastUnfit, now - lastUnfit >= Self.gatheringTime,
+            workers.count + unfit.count >= settings.minWorkers
         else { return }
+        guard workers.isEmpty else {
+            deserted = nil
+            return beginJob(now)
+        }
+        let (name, defect) = unfit.min { $0.key < $1.key }!
         let failure = Failure(
-            .badData, "no worker has room for this job; \(unfitness)",
+            .badData, "no worker has room for this job; \(name): \(defect)",
             remedy: "raise --memory-limit, start workers with more memory, or lower --rank")
         end(.failed(failure), .failed, failure.what, now)
     }

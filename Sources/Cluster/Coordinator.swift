@@ -46,8 +46,8 @@ public struct Coordinator {
     public let envelope: Envelope
     /// A worker that still says hello so long after it was welcomed has not heard it.
     static let welcomeInterval = Duration.seconds(3)
-    /// So long those are waited for whom a job may fit that does not fit the first.
-    static let gatheringTime = Duration.seconds(1)
+    /// So long those are waited for whom a job may fit that does not fit another.
+    static let gatheringTime = Duration.seconds(2)
     /// How long the workers have to say goodbye at the end.
     static let closingTime = Duration.seconds(2)
 
@@ -68,8 +68,10 @@ public struct Coordinator {
     /// Since when there have been too few workers: none, or before the job begins fewer than it needs.
     var deserted: Duration?
     var refusals = Refusals()
-    /// Why the job does not fit a worker that was left to the next.
-    var unfitness: String?
+    /// Why the job does not fit workers that were left to the next, by their names.
+    var unfit: [String: String] = [:]
+    /// When the last of them came for the first time.
+    var lastUnfit: Duration?
     var factors: JobFactors
     /// Who solved each block last.
     var homes: BySide<[WorkerID?]>
@@ -231,7 +233,7 @@ public struct Coordinator {
         }
         if closing != nil { return actions }
         copyOverdueBlocks(now)
-        giveUpUnlessSomeoneFits(now)
+        beginWithWhoFits(now)
         if closing != nil { return actions }
         // One that is taking in the job is given the time for it; one that proves unfit, or dies of it, puts nothing
         // off.

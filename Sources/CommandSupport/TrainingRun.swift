@@ -30,10 +30,13 @@ public struct TrainingRun: Sendable {
 
     /// - Parameters:
     ///   - ratings: a store or a rating file.
+    ///   - format: that of the file; nil to find it.
     ///   - model: where the model goes.
     /// - Throws: as ``init(_:)``.
-    public init(_ configuration: JobConfiguration, ratings: String, model: String) throws(Failure) {
-        try self.init(configuration, ratings: ratings, format: nil, model: model) { () throws(Failure) in nil }
+    public init(
+        _ configuration: JobConfiguration, ratings: String, format: RatingFormat? = nil, model: String
+    ) throws(Failure) {
+        try self.init(configuration, ratings: ratings, format: format, model: model) { () throws(Failure) in nil }
     }
 
     /// - Parameter openCheckpoints: called once nothing foreign is known to stand where the model is to go.

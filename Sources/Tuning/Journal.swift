@@ -100,45 +100,54 @@ public struct Journal: Sendable {
     ///   `resumes` is false, or they are of another search; `tryAgain` when another process works on it.
     public init(path: String, of search: SearchDescription, resumes: Bool) throws(Failure) {
         self.path = path
-        try Self.prepare(path, search, resumes: resumes)
+        try Self.makeFolder(path)
         lock = try FileLock(
             path: "\(path)/\(Self.lockFile)",
             taken: Failure(
                 .tryAgain, "another process works on the search in this folder", at: path,
                 remedy: "wait for its end, or give another --results folder"))
+        // Nobody else writes here from now on.
+        try Self.describe(search, in: path, resumes: resumes)
     }
 
-    private static func prepare(_ path: String, _ search: SearchDescription, resumes: Bool) throws(Failure) {
-        let marker = path + "/" + Self.marker
-        if FileManager.default.fileExists(atPath: marker) {
-            guard resumes else {
-                throw Failure(
-                    .usage, "there is a search in this folder", at: path,
-                    remedy: "say --resume to go on with it, or give another --results folder")
-            }
-            let other = try SealedJSON.read(SearchDescription.self, at: marker)
-            guard other == search else {
-                throw Failure(
-                    .usage,
-                    "the search in this folder differs in \(search.differences(from: other).joined(separator: ", "))",
-                    at: path, remedy: "give the same ratings and options, or another --results folder")
-            }
+    /// Makes the folder; one that is there holds a search, or nothing.
+    private static func makeFolder(_ path: String) throws(Failure) {
+        if FileManager.default.fileExists(atPath: "\(path)/\(marker)") { return }
+        var isDirectory: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
+            try systemCall("make the folder", at: path, kind: .cannotCreate) { mkdir(path, 0o777) }
             return
         }
-        var isDirectory: ObjCBool = false
-        if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) {
-            let names = isDirectory.boolValue ? try? FileManager.default.contentsOfDirectory(atPath: path) : nil
-            // What a search leaves that ended before its first file was whole.
-            guard let names, names.allSatisfy({ $0.hasPrefix(".\(Self.marker).tmp-") }) else {
-                throw Failure(
-                    .cannotCreate, "is there, and holds no search of ours", at: path,
-                    remedy: "give an empty folder, or one that is not there yet")
-            }
-        } else {
-            try systemCall("make the folder", at: path, kind: .cannotCreate) { mkdir(path, 0o777) }
+        let names = isDirectory.boolValue ? try? FileManager.default.contentsOfDirectory(atPath: path) : nil
+        // What a search leaves that ended before its first file was whole, or one that begins just now.
+        guard let names,
+            names.allSatisfy({ $0 == marker || $0 == lockFile || $0.hasPrefix(".\(marker).tmp-") })
+        else {
+            throw Failure(
+                .cannotCreate, "is there, and holds no search of ours", at: path,
+                remedy: "give an empty folder, or one that is not there yet")
         }
-        try replaceFile(at: marker) { temporary throws(Failure) in try SealedJSON.write(search, to: temporary) }
-        try syncDirectory(path)
+    }
+
+    /// Writes down what is searched; what is there must be the same.
+    private static func describe(_ search: SearchDescription, in path: String, resumes: Bool) throws(Failure) {
+        let marker = path + "/" + Self.marker
+        guard FileManager.default.fileExists(atPath: marker) else {
+            try replaceFile(at: marker) { temporary throws(Failure) in try SealedJSON.write(search, to: temporary) }
+            return try syncDirectory(path)
+        }
+        guard resumes else {
+            throw Failure(
+                .usage, "there is a search in this folder", at: path,
+                remedy: "say --resume to go on with it, or give another --results folder")
+        }
+        let other = try SealedJSON.read(SearchDescription.self, at: marker)
+        guard other == search else {
+            throw Failure(
+                .usage,
+                "the search in this folder differs in \(search.differences(from: other).joined(separator: ", "))",
+                at: path, remedy: "give the same ratings and options, or another --results folder")
+        }
     }
 
     /// The trial of a candidate on a fold, if it is there and whole.

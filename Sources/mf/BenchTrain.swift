@@ -39,6 +39,8 @@ struct BenchTrain: AsyncParsableCommand {
         help: ArgumentHelp("Generated ratings with the marginals of Netflix's.", valueName: "users x items x ratings"))
     var generate: String?
 
+    @OptionGroup var format: RatingFormatOptions
+
     @OptionGroup var job: JobOptions
 
     @OptionGroup var workers: LocalWorkerOptions
@@ -81,7 +83,8 @@ struct BenchTrain: AsyncParsableCommand {
         let folder = try ScratchFolder()
         defer { withExtendedLifetime(folder) {} }
         let store = try await source(folder)
-        let run = try TrainingRun(configuration, ratings: store, model: folder("model"))
+        let run = try TrainingRun(
+            configuration, ratings: store, format: generate == nil ? format.format : nil, model: folder("model"))
         if targetRmse != nil, configuration.implicit != nil {
             throw Failure(
                 .usage, "the scores of the implicit loss are no ratings", at: "--target-rmse", remedy: "leave it out")

@@ -25,9 +25,10 @@ struct SearchRun: Sendable {
 
     var isOver: Bool { race.next == nil }
 
-    /// Takes in the trials that the journal has, up to the first that it lacks.
+    /// Takes in the trials that the journal has, up to the first that it lacks. One that failed is made again: it may
+    /// have been for want of memory.
     mutating func replay() {
-        while let heat = race.next, let trial = journal?.trial(heat.candidate, fold: heat.fold) {
+        while let heat = race.next, let trial = journal?.trial(heat.candidate, fold: heat.fold), trial.failure == nil {
             take(trial, heat, isKnown: true)
         }
     }
@@ -38,11 +39,10 @@ struct SearchRun: Sendable {
         let runner = try TrialRunner(search, on: session)
         var fold: TrialRunner.Fold?
         while let heat = run.race.next {
-            if fold?.number != heat.fold { fold = try await runner.prepare(heat.fold) }
-            let present = fold!
             let trial: Trial
             do throws(Failure) {
-                trial = try await runner.run(heat.candidate, on: present)
+                if fold?.number != heat.fold { fold = try await runner.prepare(heat.fold) }
+                trial = try await runner.run(heat.candidate, on: fold!)
             } catch {
                 throw stopped(error)
             }
@@ -57,8 +57,7 @@ struct SearchRun: Sendable {
     private func stopped(_ failure: Failure) -> Failure {
         guard failure.kind == .tryAgain else { return failure }
         return Failure(
-            .tryAgain,
-            failure.what.replacingOccurrences(of: "before the model was finished", with: "before the search was over"),
+            .tryAgain, "the search is not over: \(failure.what)",
             remedy: journal == nil
                 ? "with --results it could go on from there"
                 : "start it again with --resume to go on from there")

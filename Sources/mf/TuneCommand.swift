@@ -98,7 +98,7 @@ struct TuneCommand: AsyncParsableCommand {
             run = try await sessions.whileOpen(kernels: kernels) { [run] session in try await run.finished(on: session)
             }
         }
-        let report = TuningReport(search, run.race, run.trials, ratings: ratings)
+        let report = TuningReport(search, run.race, run.trials, ratings: ratings, format: format.name)
         if json { try printJSON(report) } else { for line in report.lines { print(line) } }
         if run.race.best == nil {
             throw Failure(.badData, "every candidate has failed", remedy: "see why above, and try other values")

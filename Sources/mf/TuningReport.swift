@@ -41,7 +41,7 @@ struct TuningReport: Encodable {
         case atEdge = "at_edge"
     }
 
-    init(_ search: TuningSearch, _ race: Race, _ trials: [Trial], ratings: String) {
+    init(_ search: TuningSearch, _ race: Race, _ trials: [Trial], ratings: String, format: RatingFormatOptions.Name) {
         metric = search.metric.metric.name
         folds = search.description.foldsTried
         candidates = race.ranking.map { index in
@@ -53,7 +53,14 @@ struct TuningReport: Encodable {
                 droppedAfter: standing.droppedAfter, failure: own.compactMap(\.failure).first,
                 seconds: own.reduce(0) { $0 + $1.seconds }, trials: own)
         }
-        atEdge = race.best.map { search.grid.edges(of: search.candidates[$0]) } ?? []
+        atEdge =
+            race.best.map { best in
+                // Without biases their regularization is no part of the job.
+                let hasBiases = search.description.configurations[best].biasRegularization != nil
+                return search.grid.edges(of: search.candidates[best]).filter {
+                    hasBiases || $0 != "bias-regularization"
+                }
+            } ?? []
         names = race.ranking.map { search.grid.text(search.candidates[$0]) }
         command = race.best.map { best in
             var configuration = search.description.configurations[best]
@@ -64,7 +71,8 @@ struct TuningReport: Encodable {
                 configuration.sweeps = Int((Double(kept.reduce(0, +)) / Double(kept.count)).rounded())
                 configuration.tolerance = 0
             }
-            return ["mf", "train", "--ratings", ratings, "--model", "MODEL"] + configuration.arguments
+            let given = format == .auto ? [] : ["--format", format.rawValue]
+            return ["mf", "train", "--ratings", ratings] + given + ["--model", "MODEL"] + configuration.arguments
         }
     }
 

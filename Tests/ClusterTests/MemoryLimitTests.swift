@@ -72,16 +72,17 @@ import Training
 
     private static let envelope = Envelope(job: 1, epoch: 1)
 
-    private static func coordinator() -> Coordinator {
+    private static func coordinator(minWorkers: Int = 1, hasSuccessor: Bool = false) -> Coordinator {
         Coordinator(
-            configuration: configuration, settings: CoordinatorSettings(minWorkers: 1), data: data, mean: 3,
+            configuration: configuration,
+            settings: CoordinatorSettings(minWorkers: minWorkers, hasSuccessor: hasSuccessor), data: data, mean: 3,
             storePath: "", storeFingerprint: "", envelope: envelope, now: .zero)
     }
 
-    private static func hello(limit: Int?) -> WorkerMessage {
+    private static func hello(limit: Int?, name: String = "w") -> WorkerMessage {
         .hello(
             .init(
-                name: "w", threads: 1, kernelLevels: KernelLevel.available.map(\.rawValue), credit: 8,
+                name: name, threads: 1, kernelLevels: KernelLevel.available.map(\.rawValue), credit: 8,
                 memoryLimit: limit.map { ByteSize($0) }))
     }
 
@@ -116,6 +117,43 @@ import Training
         let actions = say(.ready(mapsStore: false), 2)
         #expect(Self.refusal(actions) == nil)
         #expect(actions.contains { if case .report(.workerIsShortOfMemory) = $0 { true } else { false } })
+    }
+
+    /// Whom a job of a search does not fit is left to the next, and the job fails only when it fits nobody.
+    @Test func whereAnotherJobFollowsNobodyIsRefused() throws {
+        var coordinator = Self.coordinator(minWorkers: 2, hasSuccessor: true)
+        func say(_ id: UInt8, limit: Int, at seconds: Int) -> [Coordinator.Action] {
+            coordinator.receive(
+                Parcel(Self.hello(limit: limit, name: "w\(id)"), envelope: .none), from: WorkerID([id]),
+                now: .seconds(seconds))
+        }
+        func failure(_ actions: [Coordinator.Action]) -> Failure? {
+            for case .end(.failed(let failure)) in actions { return failure }
+            return nil
+        }
+        let first = say(1, limit: Self.need.total - 1, at: 1)
+        #expect(Self.refusal(first) == nil)
+        #expect(first.contains { if case .postpone(_, WorkerID([1])) = $0 { true } else { false } })
+        // One more is waited for, however long.
+        #expect(coordinator.tick(now: .seconds(60)).isEmpty)
+        // Said again, it is no news.
+        _ = say(1, limit: Self.need.total - 1, at: 60)
+        _ = say(2, limit: Self.need.total - 1, at: 60)
+        #expect(coordinator.tick(now: .seconds(61)).isEmpty)
+        let end = try #require(failure(coordinator.tick(now: .seconds(62))))
+        #expect(end.kind == .badData && end.what.contains("no worker has room for this job; w1: it needs"), "\(end)")
+    }
+
+    @Test func aJobOfASearchBeginsWithThoseWhomItFits() throws {
+        var coordinator = Self.coordinator(minWorkers: 2, hasSuccessor: true)
+        for (id, limit) in [(UInt8(1), Self.need.total - 1), (2, Self.need.total)] {
+            _ = coordinator.receive(
+                Parcel(Self.hello(limit: limit, name: "w\(id)"), envelope: .none), from: WorkerID([id]), now: .zero)
+        }
+        #expect(coordinator.tick(now: .milliseconds(900)).isEmpty)
+        let actions = coordinator.tick(now: .seconds(2))
+        #expect(actions.contains { if case .report(.jobBegan(_, _, 1)) = $0 { true } else { false } })
+        #expect(actions.contains { if case .send(WorkerID([2]), .welcome, _) = $0 { true } else { false } })
     }
 
     /// A coordinator that gives up says whom it refused, the last of them, each once.

@@ -1,5 +1,6 @@
 // Why: a search goes on only with what is its own, and touches nothing else.
 
+import ArrayFiles
 import Failures
 import Foundation
 import TestKit
@@ -34,6 +35,19 @@ import Tuning
             bytes[bytes.count - 5] ^= 1
             try bytes.write(to: URL(fileURLWithPath: file))
             #expect(again.trial(0, fold: 2) == nil)
+        }
+    }
+
+    /// What two searches would do to each other that begin in the same folder at once.
+    @Test func nothingIsWrittenWhereAnotherIsAtWork() throws {
+        try withTemporaryFolder { folder in
+            let path = folder + "/search"
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+            let other = try FileLock(path: path + "/lock", taken: Failure(.software, "it was free"))
+            let failure = #expect(throws: Failure.self) { try Journal(path: path, of: search(), resumes: false) }
+            #expect(failure?.kind == .tryAgain)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: path) == ["lock"])
+            withExtendedLifetime(other) {}
         }
     }
 
