@@ -53,19 +53,18 @@ public final class TrainingSession: Sendable {
                 listening($0)
                 announcement.yield()
             }, { announcement.finish() })
+        let outcome: Swift.Result<Result, any Error>
         do {
             // What stands in the way of listening is told of before the work begins.
             for await _ in openings { break }
             if let end = session.state.withLock({ $0.end }) { throw end }
-            let result = try await body(session)
-            session.close(Failure(.software, "the session is over"))
-            await ended
-            return result
+            outcome = .success(try await body(session))
         } catch {
-            session.close(Failure(.software, "the session is over"))
-            await ended
-            throw error
+            outcome = .failure(error)
         }
+        session.close(Failure(.software, "the session is over"))
+        await ended
+        return try outcome.get()
     }
 
     /// Runs a job to its end and writes its model.
