@@ -1,5 +1,6 @@
 // Why: addresses are checked before anything is started, with words about addresses instead of libzmq's.
 
+import ArrayFiles
 import Failures
 import Glibc
 
@@ -87,11 +88,15 @@ final class EndpointLock: Sendable {
             let descriptor = try systemCall("create the lock", at: path + Self.suffix, kind: .cannotCreate) {
                 open(path + Self.suffix, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
             }
-            guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            do throws(Failure) {
+                guard try FileLock.lock(descriptor, path: path + Self.suffix) else {
+                    throw Failure(
+                        .unavailable, "another process listens there", at: "ipc://\(path)",
+                        remedy: "end it, or choose another path")
+                }
+            } catch {
                 close(descriptor)
-                throw Failure(
-                    .unavailable, "another process listens there", at: "ipc://\(path)",
-                    remedy: "end it, or choose another path")
+                throw error
             }
             // Whoever held it before may have removed the file after it was opened here, and a third have made a new
             // one.

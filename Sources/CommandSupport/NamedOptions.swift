@@ -44,12 +44,17 @@ extension JobOptions {
     ]
 
     /// These options with others set by name.
-    /// - Throws: a ``Failure`` of kind `usage` when a value is none of the option's.
+    /// - Throws: a ``Failure`` of kind `usage` when a value is none of the option's, or two of them contradict each other.
     public func setting(_ values: [String: String]) throws(Failure) -> JobOptions {
         var options = self
         var values = values
         // Of a grid that has both, it is for the candidates with biases.
         if values["biases"] == "no" { values["bias-regularization"] = nil }
+        guard values["alpha"] == nil || values["confidence"] == nil else {
+            throw Failure(
+                .usage, "alpha and confidence are both there, and alpha=A is confidence=linear:A", at: "--grid",
+                remedy: "leave one of them out")
+        }
         // In the order of the table, so that the result does not depend on that of a dictionary.
         for named in Self.named {
             guard let value = values[named.name] else { continue }

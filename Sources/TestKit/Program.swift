@@ -28,7 +28,8 @@ public struct Program: Sendable {
 
     /// Runs the program to its end.
     /// - Parameters:
-    ///   - environment: variables beside those of the test run.
+    ///   - environment: variables beside those of the test run. `TMPDIR` is a folder of the program's own unless they
+    ///     say otherwise: what it leaves there when it is killed goes with it.
     ///   - deadline: after so long it is killed.
     public func run(
         _ arguments: [String], input: String? = nil, environment: [String: String] = [:],
@@ -52,6 +53,8 @@ public struct Program: Sendable {
             try inputFile.writeAll(input.utf8)
             try inputFile.seek(offset: 0, from: .start)
         }
+        try FileManager.default.createDirectory(atPath: folder("tmp"), withIntermediateDirectories: false)
+        let variables = ["TMPDIR": folder("tmp")].merging(environment) { $1 }
         let path = path
         let (pids, pidContinuation) = AsyncThrowingStream.makeStream(of: Int32.self)
         let ending = Task { () throws -> Output in
@@ -65,7 +68,7 @@ public struct Program: Sendable {
                 .path(FilePath(path)), arguments: Arguments(arguments),
                 environment: .inherit.updating(
                     Dictionary(
-                        uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), $0.value) })),
+                        uniqueKeysWithValues: variables.map { (Environment.Key(stringLiteral: $0.key), $0.value) })),
                 input: .fileDescriptor(inputFile, closeAfterSpawningProcess: false),
                 output: .fileDescriptor(output, closeAfterSpawningProcess: false),
                 error: .fileDescriptor(error, closeAfterSpawningProcess: false)
@@ -117,7 +120,11 @@ public final class RunningProgram: Sendable {
 
     deinit {
         watchdog.cancel()
-        if !hasEnded.withLock({ $0 }) { kill(pid, SIGKILL) }
+        guard !hasEnded.withLock({ $0 }) else { return }
+        kill(pid, SIGKILL)
+        // Not reaped here, but dead: it writes no more into folders that are about to be removed.
+        var info = siginfo_t()
+        waitid(P_PID, id_t(pid), &info, WEXITED | WNOWAIT)
     }
 
     /// How it ended, once it has.

@@ -13,7 +13,8 @@ public final class SmallDisk: Sendable {
         guard Self.run("mount", "-t", "tmpfs", "-o", "size=\(mebibytes)m", "tmpfs", path) else { return nil }
     }
 
-    deinit { _ = Self.run("umount", path) }
+    // A program that was just killed may still have files open there; the disk goes when it does.
+    deinit { _ = Self.run("umount", path) || Self.run("umount", "--lazy", path) }
 
     private static func run(_ arguments: String...) -> Bool {
         let process = Process()

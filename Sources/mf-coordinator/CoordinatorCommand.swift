@@ -11,11 +11,12 @@ struct CoordinatorCommand: AsyncParsableCommand {
         commandName: "mf-coordinator",
         abstract: "Trains a model over worker processes.",
         discussion: """
-            Waits for workers, gives them blocks of users and items in turn, and writes the model. Workers may join
+            Waits for workers, gives them blocks of users and items in turn, and writes the model. Workers may join \
             and leave at any time; the model is the same, byte for byte.
 
             Example:
-              mf-coordinator --ratings store --model model --rank 64 --listen tcp://127.0.0.1:5555 --min-workers 2
+              mf-coordinator --ratings store --model model --rank 64 \\
+                  --listen tcp://127.0.0.1:5555 --min-workers 2
               mf-worker --coordinator tcp://127.0.0.1:5555      (twice, in other terminals)
             """,
         version: programVersion)

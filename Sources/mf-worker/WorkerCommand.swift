@@ -15,7 +15,7 @@ struct WorkerCommand: AsyncParsableCommand {
         commandName: "mf-worker",
         abstract: "Solves blocks of factors for a coordinator, until the job or the search is over.",
         discussion: """
-            Start any number, on any hosts, before or after the coordinator. A worker that finds the coordinator's
+            Start any number, on any hosts, before or after the coordinator. A worker that finds the coordinator's \
             store under the same path maps it; the others are sent their ratings.
 
             Example:

@@ -14,11 +14,13 @@ struct BenchHalfStep: ParsableCommand {
         commandName: "half-step",
         abstract: "Times both half-steps in this process, sweep by sweep.",
         discussion: """
-            Useful operations are those that an exact solver must do, by normal equations in single precision: conjugate \
-            gradients, the dual system and bfloat16 do with less, so theirs can pass the peak. --generate holds a tenth out.
+            Useful operations are those that an exact solver must do, by normal equations in single precision: \
+            conjugate gradients, the dual system and bfloat16 do with less, so theirs can pass the peak. --generate \
+            holds a tenth out.
             Examples:
               mf bench half-step --ratings store --rank 64
-              mf bench half-step --generate 138000x27000x20000000 --rank 64 --solver exact --precision bf16
+              mf bench half-step --generate 138000x27000x20000000 --rank 64 --solver exact \\
+                  --precision bf16
             """)
 
     @Option(help: ArgumentHelp("A rating store.", valueName: "store"))

@@ -16,20 +16,22 @@ struct BenchTrain: AsyncParsableCommand {
         commandName: "train",
         abstract: "Times a job with its coordinator and workers, and tells what the time, bytes and memory went into.",
         discussion: """
-            Runs what mf train runs, to its end, and throws the model away. Seconds count from the start of coordinator \
-            and workers, with the ratings open, to the end of a sweep.
+            Runs what mf train runs, to its end, and throws the model away. Seconds count from the start of \
+            coordinator and workers, with the ratings open, to the end of a sweep.
 
-            A half-step's seconds are those that a worker's solver was busy (solve), those in which nothing was left for \
-            the worker while others still solved (wait), and the rest, in which factors, ratings, orders and results \
-            were on their way (exchange): means over the workers.
+            A half-step's seconds are those that a worker's solver was busy (solve), those in which nothing was left \
+            for the worker while others still solved (wait), and the rest, in which factors, ratings, orders and \
+            results were on their way (exchange): means over the workers.
 
-            Bytes are headers and payloads of messages. Peak memory is the most that was resident in a process; mapped \
-            files, which processes share, count in each that touched them. --generate holds a tenth out.
+            Bytes are headers and payloads of messages. Peak memory is the most that was resident in a process; \
+            mapped files, which processes share, count in each that touched them. --generate holds a tenth out.
 
             Examples:
               mf bench train --ratings store --rank 64 --workers 2 --target-rmse 0.90
-              mf bench train --generate 138000x27000x20000000 --workers 2 --sweeps 6 --tolerance 0 --json
-              mf bench train --ratings store --workers 2 --listen 'tcp://127.0.0.1:*' --curve
+              mf bench train --generate 138000x27000x20000000 --workers 2 --sweeps 6 \\
+                  --tolerance 0 --json
+              mf bench train --ratings store --workers 2 --listen 'tcp://127.0.0.1:*' \\
+                  --curve
             """)
 
     @Option(help: ArgumentHelp("A rating store, or a rating file.", valueName: "store-or-file"))

@@ -14,20 +14,21 @@ struct EvaluateCommand: ParsableCommand {
         commandName: "evaluate",
         abstract: "Measures how well a model predicts ratings and ranks items.",
         discussion: """
-            A store with held-out ratings is evaluated on those, any other on all of its ratings. Users and items that \
-            the model does not know are predicted by its intercept and the bias of the other.
+            A store with held-out ratings is evaluated on those, any other on all of its ratings. Users and items \
+            that the model does not know are predicted by its intercept and the bias of the other.
 
-            For rankings (precision, recall, ndcg, map, mrr, coverage, each at K items; auc) every item is scored for \
-            every user with held-out ratings, and the training ratings of the store, or those of --seen, are left out. \
-            Users that the model does not know are not ranked, unless --fold-in gives them factors. docs/evaluation.md \
-            has the formulas.
+            For rankings (precision, recall, ndcg, map, mrr, coverage, each at K items; auc) every item is scored \
+            for every user with held-out ratings, and the training ratings of the store, or those of --seen, are \
+            left out. Users that the model does not know are not ranked, unless --fold-in gives them factors. \
+            docs/evaluation.md has the formulas.
 
             Example:
               mf evaluate --model model --ratings store --json
             Example: recall and NDCG, as for the Gowalla benchmark
               mf evaluate --model model --ratings gowalla.store --metrics recall@20,ndcg@20
             Example: new users, known by 80% of their ratings
-              mf evaluate --model model --ratings new-users.csv --fold-in 0.8 --metrics recall@20,ndcg@100
+              mf evaluate --model model --ratings new-users.csv --fold-in 0.8 \\
+                  --metrics recall@20,ndcg@100
             """)
 
     @Option(help: ArgumentHelp("The model's folder.", valueName: "dir"))

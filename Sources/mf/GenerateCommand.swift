@@ -13,18 +13,15 @@ struct GenerateCommand: ParsableCommand {
         commandName: "generate",
         abstract: "Generates ratings with a planted structure, as a store or as text.",
         discussion: """
-            Ratings are a mean, user and item biases, a product of rank --rank and
-            normal noise, rounded to 1, 2, ... 5 stars. Users' and items' counts are
-            about log-normal, with the Netflix Prize's spread.
+            Ratings are a mean, user and item biases, a product of rank --rank and normal noise, rounded to 1, 2, \
+            ... 5 stars. Users' and items' counts are about log-normal, with the Netflix Prize's spread.
 
-            The noise floor that is reported, and kept in the store for mf inspect, is
-            the RMSE of the best predictions there are: the mean of each rating's
-            distribution given all that was planted. No model can be expected to get
-            below it. It is taken on the held-out ratings, or on all of them with
-            --holdout 0 and in a text.
+            The noise floor that is reported, and kept in the store for mf inspect, is the RMSE of the best \
+            predictions there are: the mean of each rating's distribution given all that was planted. No model can \
+            be expected to get below it. It is taken on the held-out ratings, or on all of them with --holdout 0 and \
+            in a text.
 
-            The same options give the same ratings on the same machine, for any number
-            of threads.
+            The same options give the same ratings on the same machine, for any number of threads.
 
             Example: ratings of the size of the Netflix Prize, a tenth of them held out
               mf generate --preset netflix --output netflix.store

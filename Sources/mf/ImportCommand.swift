@@ -12,16 +12,18 @@ struct ImportCommand: ParsableCommand {
         commandName: "import",
         abstract: "Imports rating files into a store.",
         discussion: """
-            Reads MovieLens (:: and tabs), CSV and TSV with or without a header, the Netflix Prize's files and folder,
-            Matrix Market's sparse matrices, and lines of a user and their items (adjacency); the format is found from
-            the content.
+            Reads MovieLens (:: and tabs), CSV and TSV with or without a header, the Netflix Prize's files and \
+            folder, Matrix Market's sparse matrices, and lines of a user and their items (adjacency); the format is \
+            found from the content.
 
             Example: hold out a tenth of MovieLens 1M
-              mf import --input ml-1m/ratings.dat --output ml-1m.store --holdout 0.1 --seed 1
+              mf import --input ml-1m/ratings.dat --output ml-1m.store --holdout 0.1 \\
+                  --seed 1
             Example: the Netflix Prize with its own test pairs
               mf import --input training_set --test probe.txt --output netflix.store
             Example: Gowalla as LightGCN's authors split it
-              mf import --input train.txt --test test.txt --format adjacency --output gowalla.store
+              mf import --input train.txt --test test.txt --format adjacency \\
+                  --output gowalla.store
             """)
 
     @Option(

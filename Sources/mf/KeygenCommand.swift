@@ -10,15 +10,14 @@ struct KeygenCommand: ParsableCommand {
         commandName: "keygen",
         abstract: "Makes a pair of keys for a coordinator or a worker.",
         discussion: """
-            Writes NAME.key, which others may know, and NAME.key_secret, which stays
-            where it is used. A coordinator needs its own pair, and the public keys of
-            its workers in one folder; a worker its own pair, and the coordinator's
-            public key. Files that exist are never replaced.
+            Writes NAME.key, which others may know, and NAME.key_secret, which stays where it is used. A coordinator \
+            needs its own pair, and the public keys of its workers in one folder; a worker its own pair, and the \
+            coordinator's public key. Files that exist are never replaced.
 
             Example:
               mf keygen coordinator                     (on the coordinator's host)
               mf keygen gpu1                            (on the worker's)
-              mkdir -m 700 workers                      (on the coordinator's; copy gpu1.key there)
+              mkdir -m 700 workers                      (copy gpu1.key there)
               mf-coordinator ... --listen tcp://10.0.0.1:5555 \\
                   --key coordinator.key_secret --allow workers
               mf-worker --coordinator tcp://10.0.0.1:5555 \\

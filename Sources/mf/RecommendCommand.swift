@@ -14,11 +14,11 @@ struct RecommendCommand: ParsableCommand {
         abstract: "Lists the items that a user would rate highest.",
         discussion: """
             Every item is scored; among equal scores the item with more ratings comes first. Titles are read from \
-            MovieLens files (movies.dat, u.item, movies.csv), Netflix's movie_titles.csv, RecBole's .item files, and any \
-            CSV or tab-separated file with an id and a title.
+            MovieLens files (movies.dat, u.item, movies.csv), Netflix's movie_titles.csv, RecBole's .item files, and \
+            any CSV or tab-separated file with an id and a title.
 
-            A user who came after the training gets factors from --ratings, and what is rated there is left out. A user \
-            whom the model does not know, and who has no ratings of items it knows, is shown the items with the \
+            A user who came after the training gets factors from --ratings, and what is rated there is left out. A \
+            user whom the model does not know, and who has no ratings of items it knows, is shown the items with the \
             highest biases, or of a model without biases those with the most ratings; a note says so.
 
             Example:

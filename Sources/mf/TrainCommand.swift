@@ -9,7 +9,8 @@ struct TrainCommand: AsyncParsableCommand {
         abstract: "Trains a model on this machine.",
         discussion: """
             Example:
-              mf train --ratings ratings.csv --model model --rank 64 --regularization 0.06 --workers 2
+              mf train --ratings ratings.csv --model model --rank 64 --regularization 0.06 \\
+                  --workers 2
             """)
 
     @OptionGroup var training: TrainingOptions

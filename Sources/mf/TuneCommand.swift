@@ -17,19 +17,21 @@ struct TuneCommand: AsyncParsableCommand {
         commandName: "tune",
         abstract: "Finds the options that predict best, by cross-validation.",
         discussion: """
-            Tries every combination of the values in --grid, or with --random so many that are drawn from them, by
-            k-fold cross-validation: a candidate is trained on all folds but one and judged by that one. Candidates
-            that are clearly worse than the best on the folds so far are dropped (docs/tuning.md has the rule).
+            Tries every combination of the values in --grid, or with --random so many that are drawn from them, by \
+            k-fold cross-validation: a candidate is trained on all folds but one and judged by that one. Candidates \
+            that are clearly worse than the best on the folds so far are dropped (docs/tuning.md has the rule). \
             Ratings that the store holds out are not touched: they remain to judge the winner by.
 
-            Values are lists, rank=16,32,64, or ranges, regularization=0.02:0.2:log5 (five values, evenly spaced
-            on a logarithmic scale; lin5 on a linear one); with --random also 0.02:0.2:log, to draw from.
-            Parameters are the options of mf train: \(JobOptions.named.map(\.name).joined(separator: ", ")).
-            (biases=yes,no; alpha=A is confidence=linear:A.) All other options hold for every candidate.
+            Values are lists, rank=16,32,64, or ranges, regularization=0.02:0.2:log5 (five values, evenly spaced on \
+            a logarithmic scale; lin5 on a linear one); with --random also 0.02:0.2:log, to draw from. Parameters \
+            are the options of mf train: \(JobOptions.named.map(\.name).joined(separator: ", ")). (biases=yes,no; \
+            alpha=A is confidence=linear:A.) All other options hold for every candidate.
 
             Examples:
-              mf tune --ratings store --grid "rank=16,32,64 regularization=0.02:0.2:log5" --results search
-              mf tune --ratings store --grid "rank=64,128" --listen tcp://127.0.0.1:5555 --min-workers 2
+              mf tune --ratings store --grid "rank=16,32,64 regularization=0.02:0.2:log5" \\
+                  --results search
+              mf tune --ratings store --grid "rank=64,128" --listen tcp://127.0.0.1:5555 \\
+                  --min-workers 2
             """)
 
     @Option(help: ArgumentHelp("A store that `mf import` wrote, or a rating file.", valueName: "store-or-file"))

@@ -229,6 +229,7 @@ import Testing
         ["--grid", "rank=4", "--listen", "tcp://127.0.0.1:*", "--workers", "2"],
         ["--grid", "rank=4", "--listen", "tcp://0.0.0.0:*"], ["--grid", "rank=4 solver=fast"],
         ["--grid", "rank=4", "--folds", "3", "--tried-folds", "4"],
+        ["--loss", "implicit", "--grid", "alpha=1,2 confidence=linear:4"],
     ])
     func mistakesAreToldOfBeforeTheFirstTrial(options: [String]) async throws {
         let folder = try TemporaryFolder()
