@@ -8,6 +8,8 @@
 // network. What arrives while the solver runs is written at once unless the solver may be reading or writing that
 // memory: the fixed side, and the very blocks being solved. Such factors wait until the solver is through; they only
 // come when the result is no longer wanted, or for the second time.
+//
+// This file has its state and what it takes in; `+Messages`, `+Holdings` and `+Solving` have what it makes of that.
 
 import DequeModule
 import Failures
@@ -47,48 +49,48 @@ public struct Worker {
     }
 
     /// A block to be solved.
-    private struct Task: Hashable {
+    struct Task: Hashable {
         let halfStep: HalfStep
         let block: Int
     }
 
     /// Blocks that the solver has at a time: one it solves and one to go on with.
-    private static let solverDepth = 2
+    static let solverDepth = 2
     /// How often to say hello until the coordinator answers.
     private static let knockInterval = Duration.milliseconds(100)
     /// How long to wait for what was asked for before asking again.
-    private static let needInterval = Duration.seconds(2)
+    static let needInterval = Duration.seconds(2)
 
-    private let settings: WorkerSettings
+    let settings: WorkerSettings
     /// The newest coordinator that this process has worked for.
-    private let newest: Envelope
-    private var envelope = Envelope.none
-    private var job: JobDescription?
-    private var mapsStore: Bool?
-    private var lastHeard: Duration
-    private var isAnswered = false
-    private var lastSent: Duration?
-    private var lastNeed: Duration?
+    let newest: Envelope
+    var envelope = Envelope.none
+    var job: JobDescription?
+    var mapsStore: Bool?
+    var lastHeard: Duration
+    var isAnswered = false
+    var lastSent: Duration?
+    var lastNeed: Duration?
     /// Messages both ways, hellos and welcomes not counted; see `WorkerLedger`.
-    private var sentCount: UInt64 = 0
-    private var receivedCount: UInt64 = 0
-    private var isOver = false
+    var sentCount: UInt64 = 0
+    var receivedCount: UInt64 = 0
+    var isOver = false
 
-    private var versions = BySide(user: BlockVersions(count: 0), item: BlockVersions(count: 0))
-    private var ratings = WorkerRatings()
+    var versions = BySide(user: BlockVersions(count: 0), item: BlockVersions(count: 0))
+    var ratings = WorkerRatings()
     /// Told to solve and not handed to the solver yet.
-    private var waiting: Deque<Task> = []
+    var waiting: Deque<Task> = []
     /// In the solver's hands, in order.
-    private var solving: Deque<Task> = []
+    var solving: Deque<Task> = []
     /// Factors that came while the solver was using their place.
-    private var deferred: [(side: Side, block: Int, version: Int, payload: Payload)] = []
+    var deferred: [(side: Side, block: Int, version: Int, payload: Payload)] = []
     /// Payloads dealt with since credit was last given.
-    private var spentCredit = 0
+    var spentCredit = 0
     /// Words to solve that came to an end: solved, failed, or no longer needed.
-    private var doneCount: UInt64 = 0
-    private var actions: [Action] = []
+    var doneCount: UInt64 = 0
+    var actions: [Action] = []
     /// Messages that were not acted on.
-    public private(set) var dropped: [DropReason: Int] = [:]
+    public internal(set) var dropped: [DropReason: Int] = [:]
 
     /// - Parameter newest: the envelope of the last membership; an older epoch of that job is not joined.
     public init(settings: WorkerSettings, newest: Envelope = .none, now: Duration) {
@@ -124,7 +126,7 @@ public struct Worker {
         return actions
     }
 
-    private var hello: WorkerMessage.Hello {
+    var hello: WorkerMessage.Hello {
         WorkerMessage.Hello(
             name: settings.name, threads: settings.threads, kernelLevels: settings.kernelLevels, credit: Limits.credit,
             memoryLimit: settings.memoryLimit)
@@ -263,224 +265,5 @@ public struct Worker {
         if job != nil { say(.goodbye(reason: reason), now) }
         actions.append(.end(.interrupted))
         return actions
-    }
-
-    // MARK: Messages
-
-    private mutating func handle(_ parcel: Parcel<CoordinatorMessage>, _ now: Duration) {
-        switch parcel.message {
-        case .heartbeat(let sent):
-            if job != nil, sent &+ 1 != receivedCount { rejoin("a message of the coordinator was lost") }
-        case .welcome(let job, let sent): join(job, parcel.envelope, sent, now)
-        case .refused(.unfit, let reason): end(.refused(reason: reason))
-        case .refused(.rejoin, let reason): rejoin(reason)
-        case .finish(let finish, let reason):
-            say(.goodbye(reason: "the job is over"), now)
-            end(.finished(finish, reason: reason))
-        case .ratings(let chunk): take(chunk, parcel.payload, now)
-        case .factors(let side, let block, let version): take(side, block, version, parcel.payload, now)
-        case .solve(let halfStep, let block):
-            guard let job, block < job.plan[halfStep.side].count else {
-                doneCount += 1
-                return drop(.malformed)
-            }
-            let task = Task(halfStep: halfStep, block: block)
-            if waiting.contains(task) || solving.contains(task) {
-                doneCount += 1
-            } else {
-                waiting.append(task)
-                fetch(halfStep.side, block)
-            }
-            handOver(now)
-        case .release(let side, let blocks):
-            ratings.release(side, blocks)
-            actions.append(.releaseRatings(side, blocks: blocks))
-        }
-    }
-
-    private mutating func join(_ job: JobDescription, _ envelope: Envelope, _ sent: UInt64, _ now: Duration) {
-        guard self.job == nil else { return drop(.stale) }
-        self.job = job
-        receivedCount = sent
-        self.envelope = envelope
-        versions = job.plan.map { BlockVersions(count: $0.count) }
-        if let limit = settings.memoryLimit {
-            // The coordinator, which knows the ratings too, has the last word; this is for one that does not care.
-            let need = job.memoryNeed(threads: settings.threads)
-            if let defect = need.defect(ofLimit: limit) { return fail(defect, now) }
-            ratings.room = limit.bytes - need.total
-        }
-        actions.append(.prepare(job))
-    }
-
-    /// Leaves, because of memory that cannot be had.
-    private mutating func fail(_ what: String, _ now: Duration) {
-        say(.goodbye(reason: what), now)
-        end(.failed(Failure(.system, "cannot take part in the job: \(what)")))
-    }
-
-    private mutating func rejoin(_ reason: String) {
-        isOver = true
-        actions.append(.rejoin(reason: reason))
-    }
-
-    private mutating func end(_ ending: Ending) {
-        isOver = true
-        actions.append(.end(ending))
-    }
-
-    private mutating func say(_ message: WorkerMessage, with payload: Payload? = nil, _ now: Duration) {
-        lastSent = now
-        if job != nil { sentCount &+= 1 }
-        actions.append(.send(message, payload))
-    }
-
-    private mutating func drop(_ reason: DropReason) { dropped[reason, default: 0] += 1 }
-
-    /// Counts a payload as dealt with, and gives credit for several at a time.
-    private mutating func giveCredit(_ now: Duration) {
-        spentCredit += 1
-        guard spentCredit >= Limits.credit / 2 else { return }
-        say(.credit(spentCredit), now)
-        spentCredit = 0
-    }
-
-    // MARK: Ratings
-
-    private mutating func take(_ chunk: CoordinatorMessage.RatingsChunk, _ payload: Payload?, _ now: Duration) {
-        defer { giveCredit(now) }
-        guard let job, let payload, chunk.block < job.plan[chunk.side].count else { return drop(.malformed) }
-        switch ratings.take(chunk, payload) {
-        case .incomplete: return
-        case .stale: drop(.stale)
-        case .malformed: drop(.malformed)
-        case .noRoom(let what): fail(what, now)
-        case .whole(let payload):
-            if take(payload, chunk.side, chunk.block), settings.cachesRatings {
-                actions.append(.saveRatings(chunk.side, block: chunk.block, payload))
-            }
-            handOver(now)
-        }
-    }
-
-    /// Checks and installs the ratings of a block.
-    /// - Returns: whether they are sound.
-    private mutating func take(_ payload: Payload, _ side: Side, _ block: Int) -> Bool {
-        guard let job else { return false }
-        do {
-            let sound = try RatingsBlock(
-                payload, rowCount: job.plan[side].rows(block).count, columnCount: job.plan[side.other].rowCount)
-            ratings.hold(side, block, byteCount: payload.bytes.count)
-            actions.append(.installRatings(side, block: block, sound))
-            return true
-        } catch {
-            drop(.malformed)
-            return false
-        }
-    }
-
-    /// Has the ratings of a block fetched from disk, if they are there and not here.
-    private mutating func fetch(_ side: Side, _ block: Int) {
-        if ratings.beginLoading(side, block) { actions.append(.loadRatings(side, block: block)) }
-    }
-
-    // MARK: Factors
-
-    private mutating func take(_ side: Side, _ block: Int, _ version: Int, _ payload: Payload?, _ now: Duration) {
-        guard let job, let payload, block < job.plan[side].count,
-            payload.bytes.count == job.factorByteCount(side, block), payload.isFinite
-        else {
-            drop(.malformed)
-            return giveCredit(now)
-        }
-        if isInUse(side, block) {
-            deferred.append((side, block, version, payload))
-        } else {
-            install(side, block, version, payload, now)
-            handOver(now)
-        }
-    }
-
-    /// Whether the solver may be reading or writing the factors of this block.
-    private func isInUse(_ side: Side, _ block: Int) -> Bool {
-        solving.contains { $0.halfStep.side != side || $0.block == block }
-    }
-
-    private mutating func install(_ side: Side, _ block: Int, _ version: Int, _ payload: Payload, _ now: Duration) {
-        if version > versions[side][block] {
-            versions[side].set(block, to: version)
-            actions.append(.installFactors(side, block: block, payload))
-        } else {
-            drop(.stale)
-        }
-        giveCredit(now)
-    }
-
-    private mutating func installDeferred(_ now: Duration) {
-        let waiting = deferred
-        deferred = []
-        for factors in waiting {
-            if isInUse(factors.side, factors.block) {
-                deferred.append(factors)
-            } else {
-                install(factors.side, factors.block, factors.version, factors.payload, now)
-            }
-        }
-    }
-
-    // MARK: Solving
-
-    private mutating func endSolving(_ halfStep: HalfStep, _ block: Int) {
-        precondition(solving.first == Task(halfStep: halfStep, block: block), "the solver works in order")
-        solving.removeFirst()
-        doneCount += 1
-    }
-
-    /// Hands blocks to the solver as long as it has room and nothing is lacking.
-    private mutating func handOver(_ now: Duration) {
-        guard mapsStore != nil else { return }
-        while solving.count < Self.solverDepth, let task = waiting.first {
-            let (solved, fixed) = (task.halfStep.side, task.halfStep.side.other)
-            if versions[solved][task.block] >= task.halfStep.solvedVersion {
-                // Solved elsewhere, and its factors are here already.
-                waiting.removeFirst()
-                doneCount += 1
-                continue
-            }
-            if versions[fixed].newest > task.halfStep.fixedVersion {
-                // The job has moved on, and what this would read is gone.
-                waiting.removeFirst()
-                doneCount += 1
-                continue
-            }
-            // The solver may still be busy with blocks of an older half-step, whose place these factors took.
-            guard solving.allSatisfy({ $0.halfStep == task.halfStep }) else { return }
-            // Released since it was fetched, it may still be on disk.
-            fetch(solved, task.block)
-            if ratings.isLoading(solved, task.block) { return }
-            let needs = needs(of: task, solved, fixed)
-            guard needs.isEmpty else {
-                if lastNeed == nil || now - lastNeed! >= Self.needInterval {
-                    lastNeed = now
-                    for need in needs { say(.need(need), now) }
-                }
-                return
-            }
-            waiting.removeFirst()
-            solving.append(task)
-            actions.append(.solve(task.halfStep, block: task.block))
-        }
-    }
-
-    private func needs(of task: Task, _ solved: Side, _ fixed: Side) -> [WorkerMessage.Need] {
-        var needs: [WorkerMessage.Need] = []
-        if mapsStore == false, !ratings.contains(solved, task.block) {
-            needs.append(.ratings(solved, block: task.block))
-        }
-        if versions[solved][task.block] < task.halfStep.priorVersion {
-            needs.append(.factors(solved, block: task.block))
-        }
-        needs += versions[fixed].blocks(before: task.halfStep.fixedVersion).map { .factors(fixed, block: $0) }
-        return needs
     }
 }

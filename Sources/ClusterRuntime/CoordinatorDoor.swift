@@ -44,9 +44,9 @@ struct CoordinatorDoor {
 
     /// The end of a worker that has heard nothing of the coordinator for `time`.
     func silence(of coordinator: Endpoint, for time: Duration) -> Failure {
-        Failure(
-            .unavailable, "the coordinator was not heard of for \(time)" + (cause.map { ": \($0)" } ?? ""),
-            at: coordinator.description,
+        let reason = (cause ?? coordinator.resolutionDefect).map { ": \($0)" } ?? ""
+        return Failure(
+            .unavailable, "the coordinator was not heard of for \(time)\(reason)", at: coordinator.description,
             remedy: cause == nil ? "start mf-coordinator there, or check the address" : "start this worker again then")
     }
 

@@ -86,6 +86,8 @@ public final class WorkerRuntime {
     /// Joins the coordinator, works until the job ends and no other follows, and returns how it ended.
     /// - Throws: a ``Failure`` of kind `unavailable` when the coordinator is not heard of for too long.
     public func run() throws(Failure) -> Worker.Ending {
+        // libzmq would try for ever in silence; a name may yet come to mean something.
+        if let defect = options.coordinator.resolutionDefect { logger.warning("\(defect); trying on") }
         var lastHeard = now
         var newest = Envelope.none
         defer { cacheQueue?.finish() }

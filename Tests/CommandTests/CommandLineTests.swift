@@ -241,6 +241,16 @@ import Testing
         #expect(output.standardError.contains("start mf-coordinator there"))
     }
 
+    /// libzmq says nothing of names that it cannot resolve.
+    @Test func aWorkerNamesAHostThatHasNoAddress() async throws {
+        let worker = try await Program.worker.start(
+            ["--coordinator", "tcp://nobody.invalid:5555", "--insecure", "--coordinator-timeout", "1"])
+        #expect(await worker.says("the host nobody.invalid has no address"))
+        let output = try await worker.ending
+        #expect(output.status == 69, "\(output.standardError)")
+        #expect(output.standardError.contains("not heard of for 1.0 seconds: the host nobody.invalid has no address"))
+    }
+
     @Test func jsonReportsAreOneObject() async throws {
         let folder = try TemporaryFolder()
         let output = try await Program.mf.run(
