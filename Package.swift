@@ -54,7 +54,7 @@ let package = Package(
         .target(
             name: "ClusterRuntime",
             dependencies: [
-                "Cluster", "ZeroMQ", "Model", "Failures", .product(name: "Logging", package: "swift-log"),
+                "CLinux", "Cluster", "ZeroMQ", "Model", "Failures", .product(name: "Logging", package: "swift-log"),
             ]),
 
         // The commands.
@@ -84,7 +84,7 @@ let package = Package(
         .target(
             name: "TestKit",
             dependencies: [
-                "ArrayFiles", "Ratings", "Cluster", "ClusterRuntime",
+                "CLinux", "ArrayFiles", "Ratings", "Cluster", "ClusterRuntime",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),

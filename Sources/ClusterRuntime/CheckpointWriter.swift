@@ -88,7 +88,9 @@ final class CheckpointWriter: Sendable {
             return state.failure == nil ? state.waiting : nil
         }) {
             do throws(Failure) {
-                try folder.write(checkpoint, of: envelope, failpoints: failpoints)
+                try withOwnDescriptors { [self] () throws(Failure) in
+                    try folder.write(checkpoint, of: envelope, failpoints: failpoints)
+                }
             } catch {
                 state.withLock { state in
                     state.failure = Failure(

@@ -1,6 +1,6 @@
 // Why: whoever can reach the port can connect, and each connection takes a descriptor until its handshake is over or
-// 5 s have passed. At the usual limit of 1024 a stranger would have them all within a second, and the next checkpoint,
-// or the model, could not be written.
+// 5 s have passed. At the usual limit of 1024 a stranger would have them all within a second, and no worker could come
+// any more.
 
 import Glibc
 

@@ -91,7 +91,7 @@ package final class Doorkeeper: Sendable {
                 }
                 report(state.withLock { $0.handshakes.settle(now: began.duration(to: .now)) })
                 if let list, ContinuousClock.now - refreshed > Self.refreshInterval {
-                    report(list.refresh())
+                    report(withOwnDescriptors { list.refresh() })
                     refreshed = ContinuousClock.now
                 }
                 try ZeroMQ.wait(for: authenticator, monitor, milliseconds: 500, or: waker)

@@ -151,17 +151,19 @@ public struct TrainingRun: Sendable {
                 remedy: checkpoints.map { "start it again with --resume to go on from \($0.folder.path)" }
                     ?? "start it again")
         case .done(let factors, let sweeps, let converged, let keptSweep):
-            // The runs below point into the payloads.
-            defer { withExtendedLifetime(factors) {} }
             failpoints.hit("model.write")
-            try FactorModel.write(
-                to: destination, configuration: configuration, intercept: Double(completion.solver.intercept),
-                kernelLevel: completion.kernelLevel.rawValue, storeFingerprint: store.fingerprint,
-                converged: converged, keptSweep: keptSweep, userIDs: store.userIDs, itemIDs: store.itemIDs,
-                sweeps: sweeps,
-                workers: completion.workers, userRows: factors.user.map(\.floats), itemRows: factors.item.map(\.floats))
-            failpoints.hit("model.written")
-            checkpoints?.folder.clear()
+            try withOwnDescriptors { () throws(Failure) in
+                // The runs below point into the payloads.
+                defer { withExtendedLifetime(factors) {} }
+                try FactorModel.write(
+                    to: destination, configuration: configuration, intercept: Double(completion.solver.intercept),
+                    kernelLevel: completion.kernelLevel.rawValue, storeFingerprint: store.fingerprint,
+                    converged: converged, keptSweep: keptSweep, userIDs: store.userIDs, itemIDs: store.itemIDs,
+                    sweeps: sweeps, workers: completion.workers, userRows: factors.user.map(\.floats),
+                    itemRows: factors.item.map(\.floats))
+                failpoints.hit("model.written")
+                checkpoints?.folder.clear()
+            }
             let kept = sweeps[(keptSweep ?? sweeps.count) - 1]
             return Report(
                 model: destination, users: store.userIDs.count, items: store.itemIDs.count,

@@ -118,10 +118,49 @@ import Testing
         let idle = try (0..<400).map { _ in try TCPProxy.connect(to: port) }
         defer { for descriptor in idle { close(descriptor) } }
         try await Task.sleep(for: .milliseconds(500))
-        #expect(try FileManager.default.contentsOfDirectory(atPath: "/proc/\(coordinator.pid)/fd").count > 400)
+        #expect(ProcessDescriptors.count(of: coordinator.pid) > 400)
         let output = try await coordinator.ending
         #expect(output.status == 0, "\(output.standardError)")
         #expect(try ClusterFixture.factors(of: fixture.folder("descriptors")) == fixture.factors)
+        #expect(try await worker.ending.status == 0)
+    }
+
+    /// Where the limit cannot be raised strangers have every descriptor there is; checkpoints and the model are written
+    /// all the same, and a key that is taken off the list puts its worker out.
+    @Test func aStormOfConnectionsDoesNotEndTheJob() async throws {
+        let fixture = try await KeyFixture.made
+        let list = try fixture.list("list-storm", of: ["gpu1", "gpu2"])
+        let coordinator = try await fixture.coordinator(
+            "storm", list: list, ["--checkpoint", fixture.folder("checkpoint-storm")], isSlow: true)
+        let endpoint = try await ClusterFixture.endpoint(of: coordinator)
+        let worker = try await fixture.worker(endpoint, key: "gpu1")
+        let revoked = try await fixture.worker(endpoint, key: "gpu2", timeout: 2)
+        #expect(await coordinator.says("worker gpu2 ("))
+        #expect(await coordinator.says("sweep 1: "))
+        let limit = 100
+        try ProcessDescriptors.limit(coordinator.pid, to: limit)
+        let port = try ClusterFixture.port(of: endpoint)
+        let storm = Task {
+            var (connections, wasExhausted): ([Int32], Bool) = ([], false)
+            defer { for descriptor in connections { close(descriptor) } }
+            while !Task.isCancelled {
+                // Those that are turned away after 5 s of silence have successors.
+                if let descriptor = try? TCPProxy.connect(to: port) { connections.append(descriptor) }
+                if connections.count > 2 * limit { close(connections.removeFirst()) }
+                wasExhausted = wasExhausted || ProcessDescriptors.count(of: coordinator.pid) >= limit
+                try? await Task.sleep(for: .milliseconds(5))
+            }
+            return wasExhausted
+        }
+        #expect(await coordinator.says("sweep 9: "))
+        try FileManager.default.removeItem(atPath: "\(list)/gpu2.key")
+        #expect(try await revoked.ending.status == 69)
+        #expect(!coordinator.standardError.contains("sweep 50: "), "or else the job was over")
+        let output = try await coordinator.ending
+        storm.cancel()
+        #expect(await storm.value)
+        #expect(output.status == 0, "\(output.standardError)")
+        #expect(try ClusterFixture.factors(of: fixture.folder("storm")) == fixture.factors)
         #expect(try await worker.ending.status == 0)
     }
 
