@@ -18,8 +18,14 @@ public struct SolverOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Factors of each user and item.", valueName: "d"))
     public var rank = JobConfiguration().rank
 
-    @Option(help: ArgumentHelp("Weight of the factors' squares in the objective.", valueName: "lambda"))
-    public var regularization = JobConfiguration().regularization
+    @Option(
+        help: ArgumentHelp(
+            """
+            Weight of the factors' squares in the objective. \
+            (default: \(JobConfiguration.standardRegularization(isImplicit: false)), or \
+            \(JobConfiguration.standardRegularization(isImplicit: true)) with the implicit loss)
+            """, valueName: "lambda"))
+    public var regularization: Double?
 
     @Option(
         help: ArgumentHelp(
@@ -98,15 +104,16 @@ public struct SolverOptions: ParsableArguments {
                 unseenConfidence: unseenConfidence ?? standard.unseenConfidence)
             (configuration.center, configuration.extrapolate) = (false, false)
         }
+        configuration.regularization =
+            regularization ?? JobConfiguration.standardRegularization(isImplicit: loss == .implicit)
         let hasBiases = biases ?? (loss == .explicit && !nonnegative)
         guard hasBiases || biasRegularization == nil else {
             throw Failure(.usage, "there are no biases", at: "--bias-regularization", remedy: "give --biases too")
         }
-        configuration.biasRegularization = hasBiases ? biasRegularization ?? regularization : nil
+        configuration.biasRegularization = hasBiases ? biasRegularization ?? configuration.regularization : nil
         configuration.isNonnegative = nonnegative
         if nonnegative { configuration.center = false }
         configuration.rank = rank
-        configuration.regularization = regularization
         configuration.regularizationScaling = regularizationScaling
         configuration.solver = solver
         configuration.precision = precision ?? .standard(for: solver, rank: rank)

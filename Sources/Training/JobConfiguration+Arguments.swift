@@ -25,7 +25,9 @@ extension JobConfiguration {
         }
         if isNonnegative { arguments.append("--nonnegative") }
         option("rank", "\(rank)", unless: rank == standard.rank)
-        option("regularization", "\(regularization)", unless: regularization == standard.regularization)
+        option(
+            "regularization", "\(regularization)",
+            unless: regularization == Self.standardRegularization(isImplicit: isImplicit))
         option(
             "regularization-scaling", regularizationScaling.rawValue,
             unless: regularizationScaling == standard.regularizationScaling)
