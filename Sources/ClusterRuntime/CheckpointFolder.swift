@@ -54,7 +54,8 @@ public final class CheckpointFolder: Sendable {
             // Left by a coordinator that was killed while it wrote.
             try? FileManager.default.removeItem(atPath: self.path + "/" + name)
         }
-        guard resumes || generationsOnDisk().isEmpty else {
+        let generations = try generationsOnDisk()
+        guard resumes || generations.isEmpty else {
             throw Failure(
                 .cannotCreate, "holds checkpoints of a job that was not finished", at: self.path,
                 remedy: "say --resume to go on with it, remove the folder to give it up, or choose another")
@@ -121,11 +122,16 @@ public final class CheckpointFolder: Sendable {
     /// The newest whole checkpoint, and the epoch that wrote it; nil when there is none at all.
     /// - Parameter warn: told of every checkpoint that was passed over.
     /// - Throws: a ``Failure``: `usage` when it is of a job with other options, `badData` when it is of other ratings
-    ///   or when none of those that are there is whole.
+    ///   or when none of those that are there is whole; `system` when one cannot be read for want of memory.
     package func newest(
         for configuration: JobConfiguration, storeFingerprint: String, rowCounts: BySide<Int>, warn: (String) -> Void
     ) throws(Failure) -> (checkpoint: Checkpoint, envelope: Envelope)? {
-        let generations = generationsOnDisk()
+        // What is out of memory, or of descriptors, may be whole, and would be removed as damaged.
+        func passOver(_ failure: Failure) throws(Failure) {
+            guard failure.kind != .system else { throw failure }
+            warn("this checkpoint is passed over: \(failure)")
+        }
+        let generations = try generationsOnDisk()
         var passedOver: [Int] = []
         for generation in generations {
             let folder = folder(generation)
@@ -134,7 +140,7 @@ public final class CheckpointFolder: Sendable {
                 description = try SealedJSON.read(
                     CheckpointDescription.self, at: folder + "/" + CheckpointDescription.file)
             } catch {
-                warn("this checkpoint is passed over: \(error)")
+                try passOver(error)
                 passedOver.append(generation)
                 continue
             }
@@ -147,7 +153,7 @@ public final class CheckpointFolder: Sendable {
                 damaged.withLock { $0 = passedOver }
                 return (Checkpoint(record: description.record, factors: factors), description.envelope)
             } catch {
-                warn("this checkpoint is passed over: \(error)")
+                try passOver(error)
                 passedOver.append(generation)
             }
         }
@@ -243,12 +249,12 @@ public final class CheckpointFolder: Sendable {
         try replacement.commit()
         failpoints.hit("checkpoint.pruned")
         written.withLock { $0 = present }
-        for old in generationsOnDisk().dropFirst(Self.generations) { remove(old) }
+        for old in ((try? generationsOnDisk()) ?? []).dropFirst(Self.generations) { remove(old) }
     }
 
     /// Removes all that is in the folder but the lock: the job is finished.
     public func clear() {
-        for generation in generationsOnDisk().reversed() { remove(generation) }
+        for generation in ((try? generationsOnDisk()) ?? []).reversed() { remove(generation) }
         unlink(path + "/job.json")
     }
 
@@ -263,8 +269,8 @@ public final class CheckpointFolder: Sendable {
     // MARK: Names
 
     /// The checkpoints that are there, the newest first.
-    private func generationsOnDisk() -> [Int] {
-        ((try? names()) ?? []).compactMap(Self.generation).sorted(by: >)
+    private func generationsOnDisk() throws(Failure) -> [Int] {
+        try names().compactMap(Self.generation).sorted(by: >)
     }
 
     private func folder(_ generation: Int) -> String {

@@ -88,7 +88,7 @@ final class CheckpointWriter: Sendable {
             return state.failure == nil ? state.waiting : nil
         }) {
             do throws(Failure) {
-                try withOwnDescriptors { [self] () throws(Failure) in
+                try withOwnDescriptors { () throws(Failure) in
                     try folder.write(checkpoint, of: envelope, failpoints: failpoints)
                 }
             } catch {

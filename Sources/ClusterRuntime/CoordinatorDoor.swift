@@ -43,8 +43,9 @@ struct CoordinatorDoor {
     }
 
     /// The end of a worker that has heard nothing of the coordinator for `time`.
-    func silence(of coordinator: Endpoint, for time: Duration) -> Failure {
-        let reason = (cause ?? coordinator.resolutionDefect).map { ": \($0)" } ?? ""
+    /// - Parameter host: what is wrong with its host's name.
+    func silence(of coordinator: Endpoint, for time: Duration, host: String?) -> Failure {
+        let reason = (cause ?? host).map { ": \($0)" } ?? ""
         return Failure(
             .unavailable, "the coordinator was not heard of for \(time)\(reason)", at: coordinator.description,
             remedy: cause == nil ? "start mf-coordinator there, or check the address" : "start this worker again then")

@@ -125,10 +125,15 @@ public final class CoordinatorRuntime {
         _ configuration: JobConfiguration, store: RatingStore, checkpoints: Checkpoints? = nil, stop: StopRequest,
         observe: (JobEvent) -> Void
     ) throws(Failure) -> Completion {
-        let resumed = try checkpoints?.folder.newest(
-            for: configuration, storeFingerprint: store.fingerprint,
-            rowCounts: BySide(user: store.ratings.userCount, item: store.ratings.itemCount)
-        ) { observe(.warning($0)) }
+        var warnings: [String] = []
+        // Strangers can connect already.
+        let resumed = try withOwnDescriptors { () throws(Failure) in
+            try checkpoints?.folder.newest(
+                for: configuration, storeFingerprint: store.fingerprint,
+                rowCounts: BySide(user: store.ratings.userCount, item: store.ratings.itemCount)
+            ) { warnings.append($0) }
+        }
+        for warning in warnings { observe(.warning(warning)) }
         let record = resumed?.checkpoint.record
         if let level = settings.kernelLevel, let record, level != record.kernelLevel {
             throw Failure(
@@ -145,7 +150,9 @@ public final class CoordinatorRuntime {
         var writer: CheckpointWriter?
         if let checkpoints {
             // Before it answers anyone.
-            let envelope = try checkpoints.folder.beginEpoch(after: resumed?.envelope)
+            let envelope = try withOwnDescriptors { () throws(Failure) in
+                try checkpoints.folder.beginEpoch(after: resumed?.envelope)
+            }
             writer = CheckpointWriter(
                 checkpoints.folder, envelope: envelope, every: checkpoints.every, waker: stop.waker,
                 failpoints: failpoints)

@@ -64,20 +64,6 @@ public struct Endpoint: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    /// Why the name of the host means no address at present; nil when it does, or there is none to look up. This asks
-    /// the system's resolver, which may take seconds.
-    var resolutionDefect: String? {
-        guard case .tcp(let host, _) = transport, !host.hasPrefix("[") else { return nil }
-        var hints = addrinfo()
-        // As libzmq is told to, where the address is none in brackets.
-        hints.ai_family = AF_INET
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        var found: UnsafeMutablePointer<addrinfo>?
-        let code = getaddrinfo(host, nil, &hints, &found)
-        defer { if code == 0 { freeaddrinfo(found) } }
-        return code == 0 ? nil : "the host \(host) has no address: \(String(cString: gai_strerror(code)))"
-    }
-
     /// Whether `host` is an IPv4 address in 127.0.0.0/8.
     private static func isLoopback(_ host: String) -> Bool {
         var address = in_addr()

@@ -6,7 +6,7 @@ import ArrayFiles
 import Cluster
 import DequeModule
 import Failures
-import Glibc
+import Foundation
 import LeastSquares
 import Logging
 import Ratings
@@ -67,6 +67,7 @@ public final class WorkerRuntime {
     private let logger: Logger
     private let cacheQueue: CacheQueue?
     private var door: CoordinatorDoor
+    private let lookup: HostLookup
     private var clock = AwakeClock()
 
     private static let tickInterval = Duration.milliseconds(100)
@@ -78,6 +79,7 @@ public final class WorkerRuntime {
         self.stop = stop
         self.logger = logger
         door = CoordinatorDoor(hasKeys: options.keys != nil)
+        lookup = HostLookup(options.coordinator) { [logger] in logger.warning("\($0)") }
         cacheQueue = options.cache.map { CacheQueue($0, hasMemoryLimit: options.memoryLimit != nil, logger: logger) }
     }
 
@@ -86,8 +88,6 @@ public final class WorkerRuntime {
     /// Joins the coordinator, works until the job ends and no other follows, and returns how it ended.
     /// - Throws: a ``Failure`` of kind `unavailable` when the coordinator is not heard of for too long.
     public func run() throws(Failure) -> Worker.Ending {
-        // libzmq would try for ever in silence; a name may yet come to mean something.
-        if let defect = options.coordinator.resolutionDefect { logger.warning("\(defect); trying on") }
         var lastHeard = now
         var newest = Envelope.none
         defer { cacheQueue?.finish() }
@@ -126,7 +126,7 @@ public final class WorkerRuntime {
             }
             if machine.lastHeardFromCoordinator > joined { lastHeard = machine.lastHeardFromCoordinator }
             guard now - lastHeard <= options.coordinatorTimeout else {
-                throw door.silence(of: options.coordinator, for: options.coordinatorTimeout)
+                throw door.silence(of: options.coordinator, for: options.coordinatorTimeout, host: lookup.defect)
             }
             while let event = try session.monitor.next() {
                 if event == .succeeded { pending.append(contentsOf: machine.connected(now: now)) }

@@ -44,7 +44,7 @@ extension JobOptions {
     ]
 
     /// These options with others set by name.
-    /// - Throws: a ``Failure`` of kind `usage` when a value is none of the option's, or two of them contradict each other.
+    /// - Throws: a ``Failure`` of kind `usage` when a value is none of the option's, or two contradict each other.
     public func setting(_ values: [String: String]) throws(Failure) -> JobOptions {
         var options = self
         var values = values

@@ -29,6 +29,7 @@ extension Failure {
             case ENOSPC, EDQUOT: (.inputOutput, "free some space there, or choose another disk")
             case EFBIG: (.inputOutput, "raise the limit on file sizes (ulimit -f)")
             case EMFILE, ENFILE: (.system, "raise the limit on open files (ulimit -n)")
+            case ENOLCK, EOPNOTSUPP: (.inputOutput, "choose another disk")
             case ENOMEM: (.system, "free some memory")
             case EROFS: (.cannotCreate, "choose a place that can be written")
             default: (.inputOutput, "")

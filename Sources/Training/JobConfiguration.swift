@@ -7,7 +7,7 @@ import LeastSquares
 public struct JobConfiguration: Sendable, Hashable, Codable {
     /// d, 1 or more.
     public var rank: Int
-    /// lambda, finite and not negative.
+    /// lambda, finite and not negative. Setting another loss leaves it as it is.
     public var regularization: Double
     public var regularizationScaling: RegularizationScaling
     /// The loss over all pairs; nil for the squared error of the ratings.
@@ -80,8 +80,8 @@ public struct JobConfiguration: Sendable, Hashable, Codable {
 }
 
 extension JobConfiguration {
-    /// Lambda unless it is given, for the scaling by counts: what did well on MovieLens 1M and Netflix-like ratings, and
-    /// with a confidence of 1 + r on events from MovieLens 100K and 1M and Gowalla (docs/performance.md).
+    /// Lambda unless it is given, for the scaling by counts: what did well on MovieLens 1M and generated ratings, and with a
+    /// confidence of 1 + r on events from MovieLens 100K and 1M and Gowalla (docs/performance.md).
     public static func standardRegularization(isImplicit: Bool) -> Double { isImplicit ? 0.16 : 0.08 }
 
     /// The largest rank: a row's factors then fit one message many times over.
