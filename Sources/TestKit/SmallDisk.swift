@@ -5,10 +5,13 @@ import Foundation
 /// A file system of little room, gone when this object goes.
 public final class SmallDisk: Sendable {
     public let path: String
+    /// Which cannot be removed before the disk is gone.
+    private let folder: TemporaryFolder
 
     /// - Returns: nil where there may be no mounting.
-    public init?(_ path: String, mebibytes: Int) throws {
-        self.path = path
+    public init?(in folder: TemporaryFolder, mebibytes: Int) throws {
+        self.folder = folder
+        path = folder("disk")
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
         guard Self.run("mount", "-t", "tmpfs", "-o", "size=\(mebibytes)m", "tmpfs", path) else { return nil }
     }

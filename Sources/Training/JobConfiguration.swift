@@ -80,8 +80,8 @@ public struct JobConfiguration: Sendable, Hashable, Codable {
 }
 
 extension JobConfiguration {
-    /// Lambda unless it is given, for the scaling by counts: what did well on MovieLens 1M and generated ratings, and with a
-    /// confidence of 1 + r on events from MovieLens 100K and 1M and Gowalla (docs/performance.md).
+    /// Lambda unless it is given, for the scaling by counts: what did well on MovieLens 1M and generated ratings, and
+    /// with a confidence of 1 + r on events from MovieLens 100K and 1M and Gowalla (docs/performance.md).
     public static func standardRegularization(isImplicit: Bool) -> Double { isImplicit ? 0.16 : 0.08 }
 
     /// The largest rank: a row's factors then fit one message many times over.

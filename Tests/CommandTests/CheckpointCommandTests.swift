@@ -217,7 +217,7 @@ import Testing
     func aFullDiskEndsTheJobInWordsAndTheCheckpointsBeforeAreWhole() async throws {
         let fixture = try await Fixture.made
         // Room for the first three checkpoints, which take 1.3 MB.
-        guard let disk = try SmallDisk(fixture.folder("disk"), mebibytes: 2) else { return }
+        guard let disk = try SmallDisk(in: fixture.folder, mebibytes: 2) else { return }
         defer { withExtendedLifetime(disk) {} }
         let arguments = fixture.arguments("full")
         let place = try #require(arguments.firstIndex(of: "--checkpoint")) + 1

@@ -43,7 +43,7 @@ import Testing
     @Test(.enabled("only root may mount") { getuid() == 0 })
     func aDiskThatFillsIsReportedAndLeftEmpty() async throws {
         let folder = try TemporaryFolder()
-        guard let disk = try SmallDisk(folder("disk"), mebibytes: 2) else { return }
+        guard let disk = try SmallDisk(in: folder, mebibytes: 2) else { return }
         defer { withExtendedLifetime(disk) {} }
         try generate(500_000, to: folder("ratings.csv"))
         let size = ["--users", "2500", "--items", "5000", "--ratings", "500000"]
