@@ -28,6 +28,9 @@ package struct HandshakeReports {
     /// Where those are whose keys were denied and who have not hung up yet, as it is for them to do.
     private var denied: [String: Int] = [:]
     private var failure: SocketMonitor.HandshakeFailure?
+    /// Failures of those who were gone before they could be asked where they are, and since when: they are likely to
+    /// try again, and then are told of with their address.
+    private var nameless: [SocketMonitor.HandshakeFailure: Duration] = [:]
     /// The causes that were told of, each with the addresses; an empty one where that was over already.
     private var said: [String: Set<String>] = [:]
     private var saidCount = 0
@@ -40,6 +43,8 @@ package struct HandshakeReports {
     private static let mostConnections = 1 << 16
     /// A connection that ends later has had its handshake.
     private static let handshakeTime = Duration.seconds(6)
+    /// A worker tries again within a second.
+    private static let returnTime = Duration.seconds(3)
 
     package init(hasKeys: Bool) { self.hasKeys = hasKeys }
 
@@ -67,11 +72,14 @@ package struct HandshakeReports {
             let address = connection?.address ?? ""
             if let failure {
                 self.failure = nil
+                failedCount += 1
                 // Which end hangs up first is chance: it may be one of whom more was known the time before.
-                if failure == .ended, said.values.contains(where: { $0.contains(address) }) {
-                    failedCount += 1
+                if failure == .ended, said.values.contains(where: { $0.contains(address) }) { return [] }
+                guard !address.isEmpty else {
+                    if nameless[failure] == nil { nameless[failure] = now }
                     return []
                 }
+                (nameless[failure], nameless[.ended]) = (nil, nil)
                 return [say("a connection", at: address, cause(of: failure))].compactMap(\.self)
             }
             // The authenticator, which knew the key, has told of it.
@@ -81,18 +89,29 @@ package struct HandshakeReports {
             }
             guard unfinishedCount > 0, let connection, isUnsettled(connection, now) else { return [] }
             suspects.append(address)
-            return settle(now: now)
+            return settleSuspects(now)
         }
         return []
     }
 
     /// Says what time has shown of those that have ended.
     package mutating func settle(now: Duration) -> [String] {
+        settleSuspects(now) + settleNameless(now)
+    }
+
+    private mutating func settleNameless(_ now: Duration) -> [String] {
+        let due = nameless.filter { now - $0.value > Self.returnTime }.keys
+        for failure in due { nameless[failure] = nil }
+        return due.map(cause).sorted().compactMap { say("a connection", at: "", $0) }
+    }
+
+    private mutating func settleSuspects(_ now: Duration) -> [String] {
         let underWay = connections.values.count { isUnsettled($0, now) }
         guard !suspects.isEmpty, underWay == 0 || unfinishedCount >= suspects.count + underWay else { return [] }
         let failed = suspects.prefix(unfinishedCount)
         suspects = []
         unfinishedCount -= failed.count
+        failedCount += failed.count
         if underWay == 0 { settleAll() }
         return failed.compactMap { say("a connection", at: $0, Self.isNoPeer) }
     }
@@ -115,7 +134,8 @@ package struct HandshakeReports {
 
     /// - Returns: what is to be said of a key that was denied.
     mutating func take(_ decision: Authenticator.Decision, list: String) -> String? {
-        say(
+        failedCount += 1
+        return say(
             "the key that begins with \(decision.key.z85.prefix(6))", at: decision.address,
             "it is not in \(list): copy the worker's .key file there if it is one of yours")
     }
@@ -138,7 +158,6 @@ package struct HandshakeReports {
     }
 
     private mutating func say(_ who: String, at address: String, _ cause: String) -> String? {
-        failedCount += 1
         let topic = "\(who): \(cause)"
         if address.isEmpty, said[topic] != nil { return nil }
         guard saidCount < Self.most, said[topic, default: []].insert(address).inserted else { return nil }

@@ -181,6 +181,32 @@ import ZeroMQ
         #expect(reports.failedCount == 9)
     }
 
+    /// Who hangs up at once cannot be asked where it is; when it comes again, it often can.
+    @Test func whoWasGoneAtOnceIsToldOfWhenItComesAgainOrNot() {
+        var reports = HandshakeReports(hasKeys: true)
+        func connection(_ failure: SocketMonitor.HandshakeFailure, from address: String, at seconds: Int) -> [String] {
+            let now = Duration.seconds(seconds)
+            _ = reports.take(.accepted(descriptor: 5), now: now) { _ in address }
+            _ = reports.take(.failed(failure), now: now) { _ in "" }
+            return reports.take(.disconnected(descriptor: 5), now: now) { _ in "" }
+        }
+        // Nothing is known of it, and then all.
+        #expect(connection(.ended, from: "", at: 0).isEmpty)
+        #expect(connection(.mechanism, from: "", at: 1).isEmpty)
+        #expect(reports.settle(now: .seconds(2)).isEmpty)
+        #expect(connection(.mechanism, from: "10.0.0.1", at: 2).map { $0.contains("from 10.0.0.1") } == [true])
+        #expect(reports.settle(now: .seconds(60)).isEmpty)
+        // One that never comes again is told of, once.
+        #expect(connection(.cryptography, from: "", at: 70).isEmpty)
+        #expect(connection(.cryptography, from: "", at: 71).isEmpty)
+        #expect(
+            reports.settle(now: .seconds(74)) == [
+                "denied a connection: it was given another coordinator's key: give the worker this one's .key file as --coordinator-key"
+            ])
+        #expect(connection(.cryptography, from: "", at: 80).isEmpty)
+        #expect(reports.settle(now: .seconds(90)).isEmpty)
+    }
+
     private func accept(_ descriptor: Int32, _ reports: inout HandshakeReports, at seconds: Int) {
         _ = reports.take(.accepted(descriptor: descriptor), now: .seconds(seconds)) { "10.0.0.\($0)" }
     }
