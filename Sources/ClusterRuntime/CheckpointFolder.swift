@@ -126,13 +126,14 @@ public final class CheckpointFolder: Sendable {
     package func newest(
         for configuration: JobConfiguration, storeFingerprint: String, rowCounts: BySide<Int>, warn: (String) -> Void
     ) throws(Failure) -> (checkpoint: Checkpoint, envelope: Envelope)? {
+        var passedOver: [Int] = []
         // What is out of memory, or of descriptors, may be whole, and would be removed as damaged.
-        func passOver(_ failure: Failure) throws(Failure) {
+        func passOver(_ generation: Int, _ failure: Failure) throws(Failure) {
             guard failure.kind != .system else { throw failure }
             warn("this checkpoint is passed over: \(failure)")
+            passedOver.append(generation)
         }
         let generations = try generationsOnDisk()
-        var passedOver: [Int] = []
         for generation in generations {
             let folder = folder(generation)
             let description: CheckpointDescription
@@ -140,8 +141,7 @@ public final class CheckpointFolder: Sendable {
                 description = try SealedJSON.read(
                     CheckpointDescription.self, at: folder + "/" + CheckpointDescription.file)
             } catch {
-                try passOver(error)
-                passedOver.append(generation)
+                try passOver(generation, error)
                 continue
             }
             try requireSameJob(description.record, configuration, storeFingerprint, rowCounts, folder)
@@ -153,8 +153,7 @@ public final class CheckpointFolder: Sendable {
                 damaged.withLock { $0 = passedOver }
                 return (Checkpoint(record: description.record, factors: factors), description.envelope)
             } catch {
-                try passOver(error)
-                passedOver.append(generation)
+                try passOver(generation, error)
             }
         }
         guard generations.isEmpty else {

@@ -125,15 +125,18 @@ public final class CoordinatorRuntime {
         _ configuration: JobConfiguration, store: RatingStore, checkpoints: Checkpoints? = nil, stop: StopRequest,
         observe: (JobEvent) -> Void
     ) throws(Failure) -> Completion {
-        var warnings: [String] = []
-        // Strangers can connect already.
-        let resumed = try withOwnDescriptors { () throws(Failure) in
-            try checkpoints?.folder.newest(
-                for: configuration, storeFingerprint: store.fingerprint,
-                rowCounts: BySide(user: store.ratings.userCount, item: store.ratings.itemCount)
-            ) { warnings.append($0) }
+        let resumed = try checkpoints.flatMap { checkpoints throws(Failure) in
+            var warnings: [String] = []
+            // On this thread, for whoever is told may have files open; and before what is thrown.
+            defer { for warning in warnings { observe(.warning(warning)) } }
+            // Strangers can connect already.
+            return try withOwnDescriptors { () throws(Failure) in
+                try checkpoints.folder.newest(
+                    for: configuration, storeFingerprint: store.fingerprint,
+                    rowCounts: BySide(user: store.ratings.userCount, item: store.ratings.itemCount)
+                ) { warnings.append($0) }
+            }
         }
-        for warning in warnings { observe(.warning(warning)) }
         let record = resumed?.checkpoint.record
         if let level = settings.kernelLevel, let record, level != record.kernelLevel {
             throw Failure(

@@ -65,9 +65,12 @@ public struct Endpoint: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Whether `host` is an IPv4 address in 127.0.0.0/8.
-    private static func isLoopback(_ host: String) -> Bool {
+    private static func isLoopback(_ host: String) -> Bool { address(host).map { $0 >> 24 == 127 } ?? false }
+
+    /// The IPv4 address that is written in `host`; nil when it is a name, or something else.
+    static func address(_ host: String) -> UInt32? {
         var address = in_addr()
-        return inet_pton(AF_INET, host, &address) == 1 && UInt32(bigEndian: address.s_addr) >> 24 == 127
+        return inet_pton(AF_INET, host, &address) == 1 ? UInt32(bigEndian: address.s_addr) : nil
     }
 
     /// The form for libzmq, which knows no names of interfaces' addresses when it binds.
@@ -77,7 +80,7 @@ public struct Endpoint: Sendable, Hashable, CustomStringConvertible {
 /// Keeps two processes from listening on one `ipc://` path: libzmq would let the second steal it in silence. At its end
 /// it removes the socket and itself.
 final class EndpointLock: Sendable {
-    private let descriptor: Int32
+    private let lock: FileLock
     private let path: String
 
     private static let suffix = ".lock"
@@ -85,35 +88,16 @@ final class EndpointLock: Sendable {
     /// - Throws: a ``Failure`` of kind `unavailable` when another process holds the lock.
     init(ipcPath path: String) throws(Failure) {
         while true {
-            let descriptor = try systemCall("create the lock", at: path + Self.suffix, kind: .cannotCreate) {
-                open(path + Self.suffix, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-            }
-            do throws(Failure) {
-                guard try FileLock.lock(descriptor, path: path + Self.suffix) else {
-                    throw Failure(
-                        .unavailable, "another process listens there", at: "ipc://\(path)",
-                        remedy: "end it, or choose another path")
-                }
-            } catch {
-                close(descriptor)
-                throw error
-            }
-            // Whoever held it before may have removed the file after it was opened here, and a third have made a new
-            // one.
-            if Self.isAt(path + Self.suffix, descriptor) {
-                self.descriptor = descriptor
-                self.path = path
+            let lock = try FileLock(
+                path: path + Self.suffix,
+                taken: Failure(
+                    .unavailable, "another process listens there", at: "ipc://\(path)",
+                    remedy: "end it, or choose another path"))
+            if lock.isAtItsPath {
+                (self.lock, self.path) = (lock, path)
                 return
             }
-            close(descriptor)
         }
-    }
-
-    /// Whether the file at `path` is the open one.
-    private static func isAt(_ path: String, _ descriptor: Int32) -> Bool {
-        var (open, named) = (stat(), stat())
-        return fstat(descriptor, &open) == 0 && stat(path, &named) == 0
-            && open.st_ino == named.st_ino && open.st_dev == named.st_dev
     }
 
     // As long as the lock is held nobody else listens there, so what is removed is ours.
@@ -121,6 +105,5 @@ final class EndpointLock: Sendable {
         var status = stat()
         if lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK { unlink(path) }
         unlink(path + Self.suffix)
-        close(descriptor)
     }
 }

@@ -11,7 +11,9 @@ final class HostLookup: Sendable {
     /// Begins to look it up, where it has a name to look up.
     /// - Parameter warn: told, on a thread of its own, what is wrong.
     init(_ endpoint: Endpoint, warn: @escaping @Sendable (String) -> Void) {
-        guard case .tcp(let host, _) = endpoint.transport, !host.contains("["), !host.contains(";") else { return }
+        guard case .tcp(let host, _) = endpoint.transport, Endpoint.address(host) == nil,
+            !host.contains("["), !host.contains(";")
+        else { return }
         Thread.detachNewThread { [self] in
             guard let reason = Self.lookUp(host) else { return }
             found.withLock { $0 = "the host \(host) had no IPv4 address: \(reason)" }
@@ -21,6 +23,9 @@ final class HostLookup: Sendable {
 
     /// What was wrong; nil as long as nothing is known to be.
     var defect: String? { found.withLock { $0 } }
+
+    /// Takes in that the host was reached: by now its name means something.
+    func dismiss() { found.withLock { $0 = nil } }
 
     /// - Returns: why `host` has no address; nil when it has one.
     private static func lookUp(_ host: String) -> String? {

@@ -129,7 +129,10 @@ public final class WorkerRuntime {
                 throw door.silence(of: options.coordinator, for: options.coordinatorTimeout, host: lookup.defect)
             }
             while let event = try session.monitor.next() {
-                if event == .succeeded { pending.append(contentsOf: machine.connected(now: now)) }
+                if event == .succeeded {
+                    lookup.dismiss()
+                    pending.append(contentsOf: machine.connected(now: now))
+                }
                 if let text = door.take(event, now: now) { logger.warning("\(options.coordinator): \(text)") }
             }
             // libzmq has given up on this socket.

@@ -103,8 +103,8 @@ import Testing
         #expect(try await worker.ending.status == 0)
     }
 
-    /// At the usual limit a thousand connections that say nothing would leave no descriptor for a checkpoint.
-    @Test func connectionsLeaveDescriptorsForTheCheckpoints() async throws {
+    /// At the usual limit a thousand connections that say nothing would leave no descriptor for a worker.
+    @Test func theLimitOnConnectionsIsRaised() async throws {
         let fixture = try await KeyFixture.made
         let list = try fixture.list("list-descriptors", of: ["gpu1"])
         var limit = rlimit()
